@@ -1,0 +1,5 @@
+//! What the core asks of the outside world, in its own words.
+
+pub mod agents;
+pub mod store;
+pub mod workspaces;
