@@ -1,0 +1,211 @@
+//! Runs the tests, with cargo-nextest where it is installed and `cargo test` where not, and counts what they did.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::run::{self, Failure, Outcome};
+
+/// How many tests there were.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Counts {
+    /// Success when tests ran and none failed.
+    pub(crate) fn verdict(self) -> Outcome {
+        match self {
+            Self { failed: 1.., .. } => Err(Failure::new(format!("{} failed", self.failed))),
+            Self { passed: 0, .. } => Err(Failure::new("no test ran")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+/// The unit tests alone.
+pub(crate) fn unit() -> Result<Counts, Failure> {
+    let counts = tests(&["--lib", "--bins"], &[], false)?;
+    counts.verdict().map(|()| counts)
+}
+
+/// Every test of the workspace; a test that needs a program fails without it.
+pub(crate) fn all(rest: &[String]) -> Result<Counts, Failure> {
+    tests(&["--lib", "--bins", "--tests"], rest, true)
+}
+
+fn tests(targets: &[&str], rest: &[String], require_programs: bool) -> Result<Counts, Failure> {
+    let nextest = run::output(run::cargo_command().args(["nextest", "--version"])).is_ok();
+    let mut command = run::cargo_command();
+    if nextest {
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--status-level=slow",
+            "--color=never",
+        ]);
+    } else {
+        command.args(["test", "--workspace", "--no-fail-fast", "--color=never"]);
+    }
+    command.args(targets).args(rest);
+    if require_programs {
+        command.env("CW_REQUIRE_PROGRAMS", "1");
+    }
+    let (counts, success) = if nextest {
+        with_nextest(&mut command)
+    } else {
+        with_cargo(&mut command)
+    }?;
+    if !success && counts.failed == 0 {
+        return Err(Failure::new("the tests could not be run to their end"));
+    }
+    Ok(counts)
+}
+
+fn with_nextest(command: &mut Command) -> Result<(Counts, bool), Failure> {
+    let shown = run::shown(command);
+    eprintln!("» {shown}");
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::of(&shown, error))?;
+    let mut counts = Counts::default();
+    let stderr = child.stderr.take().expect("stderr is piped");
+    for line in BufReader::new(stderr).lines() {
+        let line = line.map_err(|error| Failure::of(&shown, error))?;
+        eprintln!("{line}");
+        if let Some(told) = nextest_summary(&line) {
+            counts = told;
+        }
+    }
+    let status = child.wait().map_err(|error| Failure::of(&shown, error))?;
+    Ok((counts, status.success()))
+}
+
+fn with_cargo(command: &mut Command) -> Result<(Counts, bool), Failure> {
+    let shown = run::shown(command);
+    eprintln!("» {shown}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::of(&shown, error))?;
+    let mut counts = Counts::default();
+    let stdout = child.stdout.take().expect("stdout is piped");
+    for line in BufReader::new(stdout).lines() {
+        let line = line.map_err(|error| Failure::of(&shown, error))?;
+        println!("{line}");
+        if let Some(told) = cargo_summary(&line) {
+            counts.passed += told.passed;
+            counts.failed += told.failed;
+            counts.skipped += told.skipped;
+        }
+    }
+    let status = child.wait().map_err(|error| Failure::of(&shown, error))?;
+    Ok((counts, status.success()))
+}
+
+/// Reads `Summary [   0.3s] 9/10 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 3 skipped`.
+fn nextest_summary(line: &str) -> Option<Counts> {
+    let (_, told) = line
+        .trim_start()
+        .strip_prefix("Summary [")?
+        .split_once("run: ")?;
+    let failed = count(told, "failed") + count(told, "timed out") + count(told, "exec failed");
+    Some(Counts {
+        passed: count(told, "passed"),
+        failed,
+        skipped: count(told, "skipped"),
+    })
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s`.
+fn cargo_summary(line: &str) -> Option<Counts> {
+    let (_, told) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    Some(Counts {
+        passed: count(told, "passed"),
+        failed: count(told, "failed"),
+        skipped: count(told, "ignored"),
+    })
+}
+
+/// The number that stands before `what` in a list of counts.
+fn count(told: &str, what: &str) -> u64 {
+    let parts = told.split([',', ';']).map(str::trim);
+    let number = parts
+        .filter_map(|part| part.split_once(' '))
+        .find(|(_, rest)| {
+            rest.strip_prefix(what)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+        });
+    number
+        .and_then(|(number, _)| number.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nextest_summary_is_read_with_all_kinds_of_failure() {
+        let line = "     Summary [   0.3s] 9/10 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
+        assert_eq!(
+            nextest_summary(line),
+            Some(Counts {
+                passed: 6,
+                failed: 3,
+                skipped: 3
+            })
+        );
+        assert_eq!(nextest_summary("        PASS [   0.3s] cw a_test"), None);
+    }
+
+    #[test]
+    fn a_line_of_cargo_test_is_read() {
+        let line = "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s";
+        assert_eq!(
+            cargo_summary(line),
+            Some(Counts {
+                passed: 3,
+                failed: 2,
+                skipped: 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_run_without_a_test_is_no_success() {
+        assert!(Counts::default().verdict().is_err());
+        assert!(
+            Counts {
+                passed: 1,
+                ..Counts::default()
+            }
+            .verdict()
+            .is_ok()
+        );
+        assert!(
+            Counts {
+                passed: 1,
+                failed: 1,
+                skipped: 0
+            }
+            .verdict()
+            .is_err()
+        );
+    }
+}
