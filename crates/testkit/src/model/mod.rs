@@ -162,3 +162,6 @@ async fn probe(method: Method) -> Response {
     )
         .into_response()
 }
+
+#[cfg(test)]
+mod tests;
