@@ -52,10 +52,6 @@ impl Bench {
         }
     }
 
-    fn file(&self, name: &str) -> String {
-        self.repository.join(name).to_string_lossy().into_owned()
-    }
-
     /// Starts a turn of the program and prompts it; `session` is `--session-id=…` or `--resume=…`.
     fn start(&self, model: &Model, scenario: &str, session: &str, prompt: &str) -> Turn {
         let mut child = self
@@ -175,8 +171,7 @@ fn claude_writes_commits_and_resumes_against_the_scripted_model() {
         .on(
             "add a greeting",
             [
-                Answer::text("I will write it.")
-                    .then(Answer::write(&bench.file("hello.txt"), "hello\n")),
+                Answer::text("I will write it.").then(Answer::write("hello.txt", "hello\n")),
                 Answer::bash(commit),
                 Answer::text("It is committed."),
             ],

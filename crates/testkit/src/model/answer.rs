@@ -1,6 +1,7 @@
 //! What a scripted model answers, and how that looks on the wire: a stream of server-sent events, or one JSON document
 //! for a program that does not stream.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -54,7 +55,7 @@ impl Answer {
         )
     }
 
-    /// Writes a whole file; `path` is absolute, as the program asks for it.
+    /// Writes a whole file. A path that is not absolute is taken from the program's own folder.
     pub fn write(path: &str, content: &str) -> Self {
         Self::tool("Write", json!({ "file_path": path, "content": content }))
     }
@@ -108,6 +109,16 @@ impl Answer {
         self
     }
 
+    /// The same answer with the paths of files made absolute from `folder`: programs ask for that.
+    pub(crate) fn rooted(mut self, folder: Option<&str>) -> Self {
+        if let (Kind::Message(blocks) | Kind::Stall(blocks), Some(folder)) = (&mut self.0, folder) {
+            for block in blocks {
+                block.root(folder);
+            }
+        }
+        self
+    }
+
     /// The HTTP response. `number` makes the ids of this answer's message and tools unique on its server.
     pub(crate) fn render(self, number: usize, streams: bool) -> Response {
         match self.0 {
@@ -131,6 +142,15 @@ impl Block {
             Self::Tool { name, input } => {
                 json!({ "type": "tool_use", "id": tool_id(number, index), "name": name, "input": input })
             }
+        }
+    }
+
+    fn root(&mut self, folder: &str) {
+        let Self::Tool { input, .. } = self else {
+            return;
+        };
+        if let Some(path) = input.get("file_path").and_then(Value::as_str) {
+            input["file_path"] = Path::new(folder).join(path).to_string_lossy().into();
         }
     }
 
@@ -296,6 +316,18 @@ mod tests {
             kinds(&events(1, &blocks, false)).last(),
             Some(&"content_block_stop")
         );
+    }
+
+    #[test]
+    fn paths_are_taken_from_the_programs_folder() {
+        let rooted = |path| {
+            Answer::text("I write")
+                .then(Answer::write(path, ""))
+                .rooted(Some("/home"))
+        };
+        let written = |path| Answer::text("I write").then(Answer::write(path, ""));
+        assert_eq!(rooted("src/a.rs"), written("/home/src/a.rs"));
+        assert_eq!(rooted("/tmp/a.rs"), written("/tmp/a.rs"));
     }
 
     #[test]

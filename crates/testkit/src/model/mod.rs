@@ -135,7 +135,8 @@ async fn messages(
         recorded.len()
     };
     let streams = request.streams();
-    let asked = tokio::task::spawn_blocking(move || shared.script.answer(&request)).await;
+    let ask = move || shared.script.answer(&request).rooted(request.folder());
+    let asked = tokio::task::spawn_blocking(ask).await;
     match asked {
         Ok(answer) => answer.render(number, streams),
         Err(_) => Answer::error(500, "api_error", "the script panicked").render(number, streams),

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// What stands before the folder in the text that Claude Code sends about its environment.
+const FOLDER: &str = "Primary working directory: ";
+
 /// One request to the model: the conversation so far, with the scenario it came under.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -77,9 +80,15 @@ impl Request {
             .collect()
     }
 
+    /// The folder that the program says it works in.
+    pub fn folder(&self) -> Option<&str> {
+        let (_, rest) = find(&self.body, FOLDER)?.split_once(FOLDER)?;
+        rest.lines().next().map(str::trim)
+    }
+
     /// Whether `needle` stands anywhere in what was sent: the system prompt, the messages or the tools.
     pub fn mentions(&self, needle: &str) -> bool {
-        contains(&self.body, needle)
+        find(&self.body, needle).is_some()
     }
 
     pub(crate) fn streams(&self) -> bool {
@@ -145,12 +154,13 @@ fn tool_result(block: &Value) -> ToolResult {
     }
 }
 
-fn contains(value: &Value, needle: &str) -> bool {
+/// The first text anywhere in `value` that holds `needle`.
+fn find<'v>(value: &'v Value, needle: &str) -> Option<&'v str> {
     match value {
-        Value::String(text) => text.contains(needle),
-        Value::Array(items) => items.iter().any(|item| contains(item, needle)),
-        Value::Object(fields) => fields.values().any(|field| contains(field, needle)),
-        _ => false,
+        Value::String(text) => text.contains(needle).then_some(text),
+        Value::Array(items) => items.iter().find_map(|item| find(item, needle)),
+        Value::Object(fields) => fields.values().find_map(|field| find(field, needle)),
+        _ => None,
     }
 }
 
@@ -209,6 +219,18 @@ mod tests {
     fn mentions_looks_into_nested_values() {
         assert!(conversation().mentions("nothing to commit"));
         assert!(!conversation().mentions("nothing to see"));
+    }
+
+    #[test]
+    fn the_folder_is_what_the_program_says_about_itself() {
+        let text = "# Environment\n - Primary working directory: /some/place\n - Shell: bash";
+        let body = json!({ "messages": [{ "role": "system", "content": [{ "text": text }] }] });
+        let request = Request {
+            scenario: "s".to_owned(),
+            body,
+        };
+        assert_eq!(request.folder(), Some("/some/place"));
+        assert_eq!(conversation().folder(), None);
     }
 
     #[test]
