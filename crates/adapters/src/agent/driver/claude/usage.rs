@@ -1,0 +1,60 @@
+//! Money and tokens of Claude Code. Its totals are cumulative, over resumes or per process,
+//! depending on its version; only differences are believed.
+
+use cw_core::ports::agents::{AgentEvent, Tokens};
+use serde_json::Value;
+
+/// Adds up what results say.
+#[derive(Default)]
+pub(super) struct Meter {
+    /// What this process has said before, where it only gives totals.
+    before: (u64, Tokens),
+}
+
+impl Meter {
+    /// What was used since the result before, if anything.
+    pub(super) fn since_last(&mut self, result: &Value) -> Option<AgentEvent> {
+        let since = result.get("model_usage_since_last_result").filter(|v| v.is_object());
+        let (micro_usd, tokens) = match since {
+            Some(models) => sum(models),
+            None => {
+                let now = sum(&result["modelUsage"]);
+                let before = std::mem::replace(&mut self.before, now);
+                (now.0.saturating_sub(before.0), difference(&now.1, &before.1))
+            }
+        };
+        (micro_usd > 0 || tokens.total() > 0).then_some(AgentEvent::Usage { micro_usd, tokens })
+    }
+}
+
+fn difference(now: &Tokens, before: &Tokens) -> Tokens {
+    Tokens {
+        input: now.input.saturating_sub(before.input),
+        output: now.output.saturating_sub(before.output),
+        cache_read: now.cache_read.saturating_sub(before.cache_read),
+        cache_write: now.cache_write.saturating_sub(before.cache_write),
+    }
+}
+
+fn sum(models: &Value) -> (u64, Tokens) {
+    let mut total = (0_u64, Tokens::default());
+    for model in models.as_object().into_iter().flatten().map(|(_, model)| model) {
+        let count = |key: &str| model[key].as_u64().unwrap_or(0);
+        let tokens = &mut total.1;
+        total.0 = total.0.saturating_add(micro(model["costUSD"].as_f64().unwrap_or(0.0)));
+        tokens.input = tokens.input.saturating_add(count("inputTokens"));
+        tokens.output = tokens.output.saturating_add(count("outputTokens"));
+        tokens.cache_read = tokens.cache_read.saturating_add(count("cacheReadInputTokens"));
+        tokens.cache_write = tokens.cache_write.saturating_add(count("cacheCreationInputTokens"));
+    }
+    total
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float turns into the nearest number that there is"
+)]
+fn micro(usd: f64) -> u64 {
+    (usd * 1e6).round() as u64
+}

@@ -1,0 +1,175 @@
+//! Kinds of agent programs. A driver knows how its program is started and resumed, what a line of
+//! its output means, what to answer, and how its turn came out. Drivers are pure: text in, values
+//! out; they start nothing, read nothing and know no clock. A new kind is one file here and one
+//! line in [`driver`].
+
+mod claude;
+mod script;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use cw_core::ports::agents::{
+    AgentEvent, Answer, Exit, LogLine, Permissions, Stream, TurnOrder, Verdict,
+};
+
+/// What is to be started for a turn.
+pub(super) struct Launch {
+    pub(super) program: OsString,
+    pub(super) args: Vec<OsString>,
+    /// Variables that the kind needs; what the configuration sets wins.
+    pub(super) env: Vec<(&'static str, &'static str)>,
+    /// Variables that must not reach the program.
+    pub(super) unset: &'static [&'static str],
+    /// What it is given on standard input at once.
+    pub(super) stdin: Vec<u8>,
+    pub(super) keep_stdin_open: bool,
+}
+
+/// What a line came to.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) events: Vec<AgentEvent>,
+    pub(super) reaction: Option<Reaction>,
+}
+
+/// What a program must be sent for a line of its output, without asking anybody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Reaction {
+    /// This line.
+    Send(String),
+    /// The end of its standard input.
+    CloseStdin,
+}
+
+/// One kind of agent program.
+pub(super) trait Driver: Send + Sync {
+    /// What to start for `order`; `cw` is the path of this very program.
+    fn launch(&self, order: &TurnOrder, cw: &Path) -> Launch;
+
+    /// Somebody who reads the output from its first line on.
+    fn reader(&self, resume: bool, permissions: Permissions) -> Box<dyn Reader>;
+
+    /// The line that answers the request made by the line `request`.
+    fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
+        let _ = (request, answer);
+        None
+    }
+}
+
+/// Reads one run's output, line by line in order. What it gives depends on the lines alone, so
+/// that reading them again gives the same.
+pub(super) trait Reader {
+    /// Takes the next line of `stream`.
+    fn line(&mut self, stream: Stream, line: &LogLine) -> Reading;
+
+    /// The program said that it has come to an end and nothing followed: it should go.
+    fn should_go(&self) -> bool {
+        false
+    }
+
+    /// How the turn came out.
+    fn verdict(&self, exit: &Exit) -> Verdict;
+}
+
+/// The word given to a stop of a program that does not go after its end.
+pub(super) const LINGERED: &str = "lingered";
+
+/// The driver of a kind.
+pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {
+    match kind {
+        "claude" => Some(&claude::Claude),
+        "script" => Some(&script::Script),
+        _ => None,
+    }
+}
+
+/// Text of a program as it may be shown and stored: valid, bounded, marked where it was cut.
+fn clip(text: &str, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text.to_owned();
+    }
+    let end = (0..=max_bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+/// The same in one line.
+fn clip_line(text: &str, max_bytes: usize) -> String {
+    let near = clip(text, max_bytes * 4);
+    let words: Vec<&str> = near.split_whitespace().collect();
+    clip(&words.join(" "), max_bytes)
+}
+
+/// A longest text in an event, in bytes.
+const TEXT_CAP: usize = 32 << 10;
+
+/// A longest one-liner in an event, in bytes.
+const LINE_TEXT_CAP: usize = 300;
+
+/// The last words on standard error, for the reason of a failure.
+#[derive(Default)]
+struct LastWords(std::collections::VecDeque<String>);
+
+impl LastWords {
+    const KEPT: usize = 5;
+
+    fn hear(&mut self, line: &LogLine) {
+        let text = clip_line(&String::from_utf8_lossy(&line.bytes), LINE_TEXT_CAP);
+        if text.is_empty() {
+            return;
+        }
+        if self.0.len() == Self::KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(text);
+    }
+
+    fn last(&self) -> Option<&str> {
+        self.0.back().map(String::as_str)
+    }
+
+    fn any(&self, found: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().any(|line| found(line))
+    }
+}
+
+/// How the exit alone reads, for a program that failed.
+fn ended_badly(exit: &Exit, words: &LastWords) -> Verdict {
+    let how = match (exit.code, exit.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => "ended in an unknown way".to_owned(),
+    };
+    let why = words.last().map_or(how.clone(), |last| format!("{how}: {last}"));
+    let hint = exit.output_cut.then(|| "its output was longer than is kept".to_owned());
+    Verdict::Failed { why, hint, fatal: false }
+}
+
+/// The verdict that needs no reading: the program never ran, or was stopped.
+fn settled_by_exit(exit: &Exit) -> Option<Verdict> {
+    if let Some(why) = &exit.spawn_error {
+        return Some(Verdict::Failed {
+            why: format!("the program could not be started: {why}"),
+            hint: Some("set `command` of this agent in cw.toml, or install the program".to_owned()),
+            fatal: true,
+        });
+    }
+    exit.stopped.clone().map(|why| Verdict::Stopped { why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clipping_never_splits_a_letter() {
+        assert_eq!(clip("aüb", 2), "a…");
+        assert_eq!(clip("aüb", 4), "aüb");
+        assert_eq!(clip_line(" a\n\n b\tc ", 100), "a b c");
+    }
+
+    #[test]
+    fn unknown_kinds_have_no_driver() {
+        assert!(driver("claude").is_some() && driver("script").is_some() && driver("x").is_none());
+    }
+}

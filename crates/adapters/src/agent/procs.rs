@@ -1,0 +1,143 @@
+//! Processes by number, on Linux through `/proc`: who descends from whom, who carries a marker in
+//! its environment, and how to signal exactly the process that was looked at. Elsewhere there is
+//! nothing to look at, and callers fall back on process groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+
+/// A process that was seen. Its start time tells it from a later one with the same number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Seen {
+    pub(super) pid: u32,
+    parent: u32,
+    started: u64,
+    dead: bool,
+}
+
+/// An environment is searched up to here, in bytes.
+const ENVIRON_CAP: u64 = 8 << 20;
+
+/// Looks at one process.
+fn look(pid: u32) -> Option<Seen> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything, parentheses too.
+    let after = stat.iter().rposition(|b| *b == b')')? + 2;
+    let text = str::from_utf8(stat.get(after..)?).ok()?;
+    let mut fields = text.split(' ');
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Seen { pid, parent, started, dead: matches!(state, "Z" | "X" | "x") })
+}
+
+fn all_pids() -> impl Iterator<Item = u32> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// Everything that descends from `root`, without zombies.
+pub(super) fn descendants(root: u32) -> Vec<Seen> {
+    let mut children: BTreeMap<u32, Vec<Seen>> = BTreeMap::new();
+    for seen in all_pids().filter_map(look) {
+        children.entry(seen.parent).or_default().push(seen);
+    }
+    let (mut found, mut todo) = (Vec::new(), vec![root]);
+    while let Some(parent) = todo.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            todo.push(child.pid);
+            if !child.dead {
+                found.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The children of this very process, without zombies: much faster than [`descendants`], so that
+/// a process that forks and ends all the time can be caught in between.
+pub(super) fn own_children() -> Vec<Seen> {
+    let mut found = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(listed.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(look));
+    }
+    found.retain(|seen| !seen.dead);
+    found
+}
+
+/// Everything whose environment holds `NAME=value`, without zombies and without this process.
+pub(super) fn marked(name: &str, value: &Path) -> Vec<Seen> {
+    let mut wanted = Vec::from(name);
+    wanted.push(b'=');
+    wanted.extend_from_slice(value.as_os_str().as_bytes());
+    let own = std::process::id();
+    all_pids()
+        .filter(|pid| *pid != own && carries(*pid, &wanted))
+        .filter_map(look)
+        .filter(|seen| !seen.dead)
+        .collect()
+}
+
+fn carries(pid: u32, wanted: &[u8]) -> bool {
+    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return false };
+    let mut environ = Vec::new();
+    // A process that ends meanwhile is read in part, and is not worth an error.
+    let _ = file.take(ENVIRON_CAP).read_to_end(&mut environ);
+    environ.split(|b| *b == 0).any(|entry| entry == wanted)
+}
+
+/// Signals exactly the process that was seen; one that is gone is fine.
+pub(super) fn signal(seen: &Seen, signal: Signal) {
+    let Some(pid) = i32::try_from(seen.pid).ok().and_then(Pid::from_raw) else { return };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => {
+            if look(seen.pid).is_some_and(|now| now.started == seen.started) {
+                let _ = pidfd_send_signal(handle, signal);
+            }
+        }
+        Err(rustix::io::Errno::SRCH) => {}
+        Err(_) => {
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// One round against a set of processes: first all are held, so that they start no others, then
+/// all are killed. Gives how many of them were new to `known`.
+pub(super) fn strike(found: &[Seen], known: &mut BTreeSet<(u32, u64)>) -> u32 {
+    for seen in found {
+        signal(seen, Signal::STOP);
+    }
+    for seen in found {
+        signal(seen, Signal::KILL);
+    }
+    let new = found.iter().filter(|seen| known.insert((seen.pid, seen.started))).count();
+    u32::try_from(new).unwrap_or(u32::MAX)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_descends_from_its_parent() {
+        let own = look(std::process::id()).unwrap();
+        assert!(descendants(own.parent).iter().any(|seen| seen.pid == own.pid));
+        assert!(!descendants(own.pid).iter().any(|seen| seen.pid == own.pid));
+    }
+
+    #[test]
+    fn a_marker_must_match_to_its_end() {
+        let path = std::env::var_os("PATH").unwrap();
+        let parent = look(std::process::id()).unwrap().parent;
+        let has = |value: &Path| marked("PATH", value).iter().any(|seen| seen.pid == parent);
+        assert!(!has(&Path::new(&path).join("x")));
+    }
+}
