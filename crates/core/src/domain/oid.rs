@@ -20,7 +20,11 @@ impl Oid {
     pub fn new(text: impl Into<String>) -> Result<Self, NotAnOid> {
         let text = text.into();
         let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if hex && matches!(text.len(), 40 | 64) { Ok(Self(text)) } else { Err(NotAnOid) }
+        if hex && matches!(text.len(), 40 | 64) {
+            Ok(Self(text))
+        } else {
+            Err(NotAnOid)
+        }
     }
 
     /// The hex digits.
@@ -70,12 +74,22 @@ mod tests {
     fn forty_or_sixty_four_lower_case_hex_digits_are_an_object_name() {
         assert!(Oid::new("a".repeat(40)).is_ok());
         assert!(Oid::new("0".repeat(64)).is_ok());
-        assert_eq!(Oid::new("0123456789abcdef".repeat(4)).unwrap().short(), "0123456789");
+        assert_eq!(
+            Oid::new("0123456789abcdef".repeat(4)).unwrap().short(),
+            "0123456789"
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "abc", &"A".repeat(40), &"g".repeat(40), &"a".repeat(41), &"é".repeat(20)] {
+        for text in [
+            "",
+            "abc",
+            &"A".repeat(40),
+            &"g".repeat(40),
+            &"a".repeat(41),
+            &"é".repeat(20),
+        ] {
             assert_eq!(Oid::new(text), Err(NotAnOid), "{text}");
         }
     }

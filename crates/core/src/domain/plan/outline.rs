@@ -278,7 +278,7 @@ impl<'a> Flat<'a> {
                 None => self.unknown(at, name),
                 Some(holder) if holder.shared => {}
                 Some(holder) if holder.first == at => {
-                    self.faults.push(Fault::Itself { at: self.named(at) })
+                    self.faults.push(Fault::Itself { at: self.named(at) });
                 }
                 Some(holder) => needs.push(holder.first),
             }

@@ -243,7 +243,7 @@ impl Waits {
             match self.own(Need::Task(task)) {
                 Some(own) => own.iter().for_each(|other| edge(from, nodes.end(*other))),
                 None if task > flat.plans[*plan].tasks.start => {
-                    edge(from, nodes.end(Need::Task(task - 1)))
+                    edge(from, nodes.end(Need::Task(task - 1)));
                 }
                 None => edge(from, nodes.start(Need::Plan(*plan))),
             }

@@ -220,30 +220,19 @@ pub(super) fn globs(value: &str) -> Result<Vec<String>, Bad> {
             .hint("write `\\{` or `\\[` for the sign itself"));
     }
     globs.push(&value[start..]);
-    let globs: Vec<String> = globs
+    let globs: Vec<&str> = globs
         .into_iter()
-        .map(trim_glob)
-        .filter(|g| !g.is_empty())
-        .map(str::to_owned)
+        .map(str::trim)
+        .filter(|glob| !glob.is_empty())
         .collect();
+    let dangling = |glob: &&str| (glob.len() - glob.trim_end_matches('\\').len()) % 2 == 1;
     if globs.is_empty() {
         Err(Bad::new("no glob in it"))
+    } else if globs.iter().any(dangling) {
+        Err(Bad::new("a `\\` at the end of a glob protects nothing"))
     } else {
-        Ok(globs)
+        Ok(globs.into_iter().map(str::to_owned).collect())
     }
-}
-
-/// Trims a glob, but for a blank that a `\` protects.
-fn trim_glob(glob: &str) -> &str {
-    let glob = glob.trim_start();
-    let bare = glob.trim_end();
-    let slashes = bare.len() - bare.trim_end_matches('\\').len();
-    let protected = if slashes % 2 == 1 {
-        glob[bare.len()..].chars().next().map_or(0, char::len_utf8)
-    } else {
-        0
-    };
-    &glob[..bare.len() + protected]
 }
 
 #[cfg(test)]
@@ -274,7 +263,8 @@ mod tests {
             of("src/*.{rs,toml}, a[,b]c, x\\,y"),
             ["src/*.{rs,toml}", "a[,b]c", "x\\,y"]
         );
-        assert_eq!(of("a\\ , b"), ["a\\ ", "b"]);
+        assert_eq!(of("a\\\\, b"), ["a\\\\", "b"]);
+        assert!(globs("a\\ , b").is_err());
         assert!(globs("a{b, c").is_err());
         assert!(globs("a[b, c").is_err());
         assert!(globs(",").is_err());

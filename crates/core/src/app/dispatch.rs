@@ -1,0 +1,258 @@
+//! Who goes next: turns that wait for a place first, then ready tasks by priority and order, as
+//! many as the limits allow.
+
+use std::time::Duration;
+
+use crate::domain::config::Config;
+use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::event::Value;
+use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
+use crate::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
+use crate::domain::index::{Due, ready_key};
+use crate::domain::names;
+use crate::domain::txn::{About, Txn};
+use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState};
+
+use super::{tasks, turn};
+
+/// Gives free places to turns and tasks until there are none.
+pub(super) fn run(tx: &mut Txn) {
+    place_turns(tx);
+    while let Some(task) = next_ready(tx) {
+        begin(tx, task);
+    }
+}
+
+fn place_turns(tx: &mut Txn) {
+    let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
+    for id in queued {
+        let agent = tx.get::<Agent>(tx.get::<Turn>(id).agent);
+        if !agent.stopped && has_place(tx, agent.initiative) {
+            turn::place(tx, id);
+        }
+    }
+}
+
+/// Whether one more turn of this initiative may go on now.
+fn has_place(tx: &Txn, id: InitiativeId) -> bool {
+    let state = tx.state();
+    let initiative = tx.get::<Initiative>(id);
+    let project = tx.get::<Project>(initiative.project);
+    let Some(config) = state.config(project.id) else {
+        return false;
+    };
+    initiative.status == InitiativeStatus::Active
+        && initiative.cut
+        && !project.held
+        && state.index().project_slots(project.id) < most(config, initiative)
+        && initiative
+            .max_agents
+            .is_none_or(|most| state.index().slots_of(id) < most as usize)
+}
+
+/// The project's limit. `--max-agents` of a run may go over it: the user said so.
+fn most(config: &Config, initiative: &Initiative) -> u32 {
+    initiative
+        .max_agents
+        .map_or(config.max_agents, |own| own.max(config.max_agents))
+}
+
+/// The ready task that comes first, of all initiatives that have a place.
+fn next_ready(tx: &Txn) -> Option<TaskId> {
+    let state = tx.state();
+    state
+        .index()
+        .ready_initiatives()
+        .filter(|id| has_place(tx, *id))
+        .filter_map(|id| state.index().ready(id).next())
+        .filter_map(|id| state.get::<Task>(id))
+        .min_by_key(|task| (ready_key(task).0, task.initiative, task.position))
+        .map(|task| task.id)
+}
+
+/// Gives a ready task to its agent: the one it had, or a new one.
+fn begin(tx: &mut Txn, id: TaskId) {
+    let agent = tx.get::<Task>(id).agent;
+    let (agent, kind) = match agent {
+        Some(agent) => (agent, TurnKind::Retry),
+        None => match hire(tx, id, None) {
+            Ok(agent) => (agent, TurnKind::Start),
+            Err(why) => return tasks::fail(tx, id, &why),
+        },
+    };
+    tasks::set_state(tx, id, TaskState::Working);
+    let now = tx.now;
+    tx.change::<Task>(id, |task| {
+        task.attempts += 1;
+        task.started_at = task.started_at.or(Some(now));
+    });
+    tx.tell("task.started", About::Task(id), []);
+    let turn = turn::queue(tx, agent, kind, None);
+    turn::place(tx, turn);
+}
+
+/// Makes an agent for a task. The error is for the task to carry.
+pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<AgentId, String> {
+    let task = tx.get::<Task>(task).clone();
+    let initiative = tx.get::<Initiative>(task.initiative).clone();
+    let project = tx.get::<Project>(initiative.project).clone();
+    let config = tx.state().config(project.id).cloned().unwrap_or_default();
+    let wanted = task
+        .spec
+        .agent
+        .clone()
+        .or(initiative.agent)
+        .unwrap_or_else(|| config.default_agent.clone());
+    let kind = config
+        .agent(&wanted)
+        .ok_or_else(|| {
+            format!("there is no agent named '{wanted}' in cw.toml, and no kind of that name")
+        })?
+        .kind;
+    let name = match name {
+        Some(name) => names::numbered(&name, |name| tx.state().index().name_used(name)),
+        None => draw(tx),
+    };
+    let (session, token) = (tx.ids().session(), tx.ids().secret());
+    let id = tx.next_id::<Agent>();
+    tx.put(Agent {
+        id,
+        project: project.id,
+        initiative: initiative.id,
+        task: task.id,
+        worktree: format!(
+            "{}-{}/{name}",
+            project.name,
+            &project.uid.0[..8.min(project.uid.0.len())]
+        ),
+        name,
+        config: wanted,
+        kind,
+        session: Some(session),
+        begun: false,
+        housed: false,
+        base: None,
+        head: None,
+        token,
+        stopped: false,
+        activity: String::new(),
+        turns: 0,
+        cost: Default::default(),
+        tokens: 0,
+        started_at: tx.now,
+        last_output_at: None,
+    });
+    tx.change::<Task>(task.id, |task| task.agent = Some(id));
+    tx.tell("agent.created", About::Agent(id), []);
+    Ok(id)
+}
+
+fn draw(tx: &mut Txn) -> String {
+    let chance = tx.ids().below(names::DISTRICTS.len());
+    names::draw(chance, |name| tx.state().index().name_used(name))
+}
+
+/// After a start of the server: all that was to be done and is not recorded as done is done
+/// again; every effect finds its work done if it was.
+pub(super) fn pick_up(tx: &mut Txn) {
+    let effects: Vec<Effect> = tx.state().all::<Effect>().cloned().collect();
+    for effect in effects {
+        if effect.not_before.is_none() {
+            tx.want_again(effect.id, None);
+        }
+    }
+}
+
+/// What time brings: ends of backoffs and limits, turns that take too long or are silent.
+pub(super) fn tick(tx: &mut Txn) {
+    let due: Vec<Due> = tx.state().index().due(tx.now).collect();
+    for due in due {
+        match due {
+            Due::Effect(id) => tx.want_again(id, None),
+            Due::Task(id) => wake(tx, id),
+        }
+    }
+    let overdue: Vec<(TurnId, StopReason)> = tx
+        .state()
+        .index()
+        .open_turns()
+        .filter_map(|id| overdue(tx, id).map(|why| (id, why)))
+        .collect();
+    for (id, why) in overdue {
+        turn::stop(tx, id, why);
+    }
+}
+
+fn wake(tx: &mut Txn, id: TaskId) {
+    let task = tx.get::<Task>(id);
+    match task.state {
+        TaskState::Todo { .. } => tasks::set_state(tx, id, TaskState::Todo { not_before: None }),
+        TaskState::Parked { .. } => turn::go_on(tx, id),
+        _ => {}
+    }
+}
+
+fn overdue(tx: &Txn, id: TurnId) -> Option<StopReason> {
+    let turn = tx.get::<Turn>(id);
+    let started = turn
+        .started_at
+        .filter(|_| turn.state == TurnState::Running && turn.stop.is_none())?;
+    let agent = tx.get::<Agent>(turn.agent);
+    let config = tx.state().config(agent.project)?;
+    let own = tx.get::<Task>(turn.task).spec.timeout.map(Duration::from);
+    let waits = tx.state().index().asks(turn.task);
+    let silent_since = agent.last_output_at.unwrap_or(started).max(started);
+    if waits {
+        None
+    } else if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
+        Some(StopReason::Timeout)
+    } else if tx.now.since(silent_since) > config.stall {
+        Some(StopReason::Stalled)
+    } else {
+        None
+    }
+}
+
+/// How long to wait before the next try after `failures` of them: 1 s, 2 s, 4 s … 5 minutes.
+pub(super) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(9)).min(Duration::from_secs(300))
+}
+
+/// Has an effect that failed for a passing reason tried again later; `false` when it has failed
+/// too often.
+pub(super) fn try_later(tx: &mut Txn, effect: &Effect, why: &str) -> bool {
+    const TRIES: u32 = 5;
+    if effect.tries + 1 >= TRIES || tx.state().get::<Effect>(effect.id).is_none() {
+        return false;
+    }
+    let at = tx.now.after(backoff(effect.tries + 1));
+    tx.want_again(effect.id, Some(at));
+    if let Some(about) = about(tx, effect.kind) {
+        tx.tell(
+            "effect.delayed",
+            about,
+            [
+                ("effect", Value::from(effect.kind.word())),
+                ("error", Value::Text(tasks::bounded(why))),
+            ],
+        );
+    }
+    true
+}
+
+fn about(tx: &Txn, kind: EffectKind) -> Option<About> {
+    use crate::domain::work::Merge;
+    Some(match kind {
+        EffectKind::CutBranch(id) | EffectKind::SyncAdhoc(id) | EffectKind::Land(id, _) => {
+            About::Initiative(id)
+        }
+        EffectKind::Prepare(id)
+        | EffectKind::StartTurn(id)
+        | EffectKind::StopTurn(id)
+        | EffectKind::Collect(id) => About::Agent(tx.state().get::<Turn>(id)?.agent),
+        EffectKind::Trial(id) | EffectKind::Gate(id) | EffectKind::Advance(id) => {
+            About::Task(tx.state().get::<Merge>(id)?.task)
+        }
+        EffectKind::Release(id) => About::Agent(id),
+    })
+}

@@ -1,0 +1,77 @@
+//! The use cases: load, decide, save. [`decide`] is the only door; it takes the live state and a
+//! signal and gives back what is to be saved, or says no and leaves the state as it was.
+
+mod apply;
+mod call;
+mod command;
+mod dispatch;
+mod find;
+mod initiative;
+mod lane;
+mod message;
+mod progress;
+mod signal;
+mod task;
+mod tasks;
+mod turn;
+mod wiring;
+
+pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
+pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
+pub use progress::{Prospect, prospect};
+pub use signal::{
+    Applied, Call, Command, NewTask, Outcome, Refusal, RefusalKind, Reply, Sight, Signal,
+    StartFacts, TaskEdit,
+};
+
+use crate::domain::ids::Ids;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::domain::txn::{Commit, Txn};
+
+/// Decides what follows from `signal` at `now`.
+///
+/// # Errors
+/// A [`Refusal`] says why not; the state is then as it was.
+pub fn decide(
+    state: &mut State,
+    signal: Signal,
+    now: Timestamp,
+    ids: &mut dyn Ids,
+) -> Result<(Reply, Commit), Refusal> {
+    let mut tx = Txn::begin(state, ids, now);
+    match route(&mut tx, signal) {
+        Ok(reply) => {
+            lane::run(&mut tx);
+            dispatch::run(&mut tx);
+            Ok((reply, tx.finish()))
+        }
+        Err(refusal) => {
+            tx.undo();
+            Err(refusal)
+        }
+    }
+}
+
+fn route(tx: &mut Txn, signal: Signal) -> Result<Reply, Refusal> {
+    match signal {
+        Signal::Command(command) => command::route(tx, command),
+        Signal::Call(agent, call) => call::route(tx, agent, call),
+        Signal::Performed(effect, outcome) => {
+            turn::performed(tx, &effect, outcome);
+            Ok(Reply::Done)
+        }
+        Signal::Seen(turn, sight) => {
+            turn::seen(tx, turn, sight);
+            Ok(Reply::Done)
+        }
+        Signal::Started => {
+            dispatch::pick_up(tx);
+            Ok(Reply::Done)
+        }
+        Signal::Tick => {
+            dispatch::tick(tx);
+            Ok(Reply::Done)
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! What users do to single tasks, and the tasks that come without a plan.
+
+use std::sync::Arc;
+
+use crate::domain::event::Value;
+use crate::domain::hierarchy::{
+    Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
+};
+use crate::domain::ids::{AgentId, InitiativeId, ProjectId, TaskId};
+use crate::domain::names;
+use crate::domain::plan::{Priority, Review, TaskKind, id_fault, slug};
+use crate::domain::status::{TaskStatus, task_status};
+use crate::domain::txn::{About, Txn};
+use crate::domain::work::{Agent, Party, StopReason, TurnKind};
+
+use super::apply::{Place, new_task};
+use super::signal::{NewTask, Refusal, Reply, StartFacts, TaskEdit};
+use super::wiring::rewire;
+use super::{dispatch, initiative, lane, message, tasks, turn};
+
+/// The id of the initiative that holds what `cw spawn` starts.
+pub(super) const ADHOC: &str = "adhoc";
+
+fn refuse(tx: &Txn, id: TaskId, cause: &str) -> Refusal {
+    let task = tx.get::<Task>(id);
+    let word = task_status(tx.state(), task).word();
+    Refusal::state(format!("task '{}' is {word}", task.spec.slug)).because(cause)
+}
+
+/// Tries a failed, cancelled or skipped task again, or lets a parked one go on.
+pub(super) fn retry(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
+    let task = tx.get::<Task>(id);
+    let row = tx.get::<Initiative>(task.initiative);
+    if matches!(
+        row.status,
+        InitiativeStatus::Landed | InitiativeStatus::Cancelled
+    ) {
+        return Err(initiative::over(&row.slug, row.status));
+    }
+    match task.state {
+        TaskState::Failed | TaskState::Cancelled => {}
+        TaskState::Parked { .. } => {
+            turn::go_on(tx, id);
+            tx.tell("task.retried", About::Task(id), []);
+            return Ok(Reply::Task(id));
+        }
+        TaskState::Todo {
+            not_before: Some(_),
+        } => {}
+        _ => {
+            return Err(refuse(
+                tx,
+                id,
+                "only a failed, cancelled or parked task can be tried again",
+            ));
+        }
+    }
+    let agent = task.agent;
+    let busy = agent.is_some_and(|agent| tx.state().index().open_turn(agent).is_some());
+    if busy {
+        return Err(
+            refuse(tx, id, "its agent is still being stopped").hint("try again in a moment")
+        );
+    }
+    tx.change::<Task>(id, |task| {
+        task.failures = 0;
+        task.bounces = 0;
+        task.approved = false;
+        if task.spec.kind == TaskKind::Approval {
+            task.error = None;
+        }
+    });
+    if let Some(agent) = agent {
+        tx.change::<Agent>(agent, |agent| agent.stopped = false);
+    }
+    tasks::set_state(tx, id, TaskState::Todo { not_before: None });
+    tx.tell("task.retried", About::Task(id), []);
+    Ok(Reply::Task(id))
+}
+
+/// Takes a task out of everybody's hands; `false` when its branch is being moved right now.
+fn drop_work(tx: &mut Txn, id: TaskId) -> bool {
+    if !lane::withdraw(tx, id) {
+        return false;
+    }
+    message::withdraw(tx, id);
+    if let Some(agent) = tx.get::<Task>(id).agent {
+        match tx.state().index().open_turn(agent) {
+            Some(open) => turn::stop(tx, open, StopReason::Dropped),
+            None => {
+                turn::release(tx, agent);
+            }
+        }
+    }
+    true
+}
+
+pub(super) fn cancel(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
+    match tx.get::<Task>(id).state {
+        TaskState::Cancelled => return Ok(Reply::Task(id)),
+        TaskState::Merged { .. } | TaskState::Skipped => {
+            return Err(refuse(tx, id, "what is over cannot be called off"));
+        }
+        _ => {}
+    }
+    leave(tx, id, TaskState::Cancelled)?;
+    tx.tell("task.cancelled", About::Task(id), []);
+    Ok(Reply::Task(id))
+}
+
+pub(super) fn skip(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
+    match tx.get::<Task>(id).state {
+        TaskState::Skipped => return Ok(Reply::Task(id)),
+        TaskState::Merged { .. } => return Err(refuse(tx, id, "what is merged cannot be skipped")),
+        _ => {}
+    }
+    // Told first, so that "skipped" stands before "finished" in the log.
+    tx.tell("task.skipped", About::Task(id), []);
+    leave(tx, id, TaskState::Skipped)?;
+    Ok(Reply::Task(id))
+}
+
+/// Ends a task without a merge. Its state goes first: whoever stops its agent sees that nothing
+/// waits for the work any more.
+fn leave(tx: &mut Txn, id: TaskId, state: TaskState) -> Result<(), Refusal> {
+    let before = tx.get::<Task>(id).state.clone();
+    tasks::set_state(tx, id, state);
+    if drop_work(tx, id) {
+        return Ok(());
+    }
+    tasks::set_state(tx, id, before);
+    Err(refuse(tx, id, "it is being merged at this moment").hint("look again in a second"))
+}
+
+/// A task in review, or an approval whose turn it is.
+fn in_review(tx: &Txn, id: TaskId) -> Result<(), Refusal> {
+    let task = tx.get::<Task>(id);
+    if task_status(tx.state(), task) == TaskStatus::Review {
+        return Ok(());
+    }
+    Err(refuse(
+        tx,
+        id,
+        "only a task in review can be approved or rejected",
+    ))
+}
+
+pub(super) fn approve(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
+    in_review(tx, id)?;
+    let task = tx.get::<Task>(id).clone();
+    tx.change::<Task>(id, |task| task.approved = true);
+    tx.tell("task.approved", About::Task(id), []);
+    if task.spec.kind == TaskKind::Approval {
+        let tip = tx.get::<Initiative>(task.initiative).tip.clone();
+        let commit = tip.ok_or_else(|| refuse(tx, id, "its initiative has not been started"))?;
+        tx.tell(
+            "task.merged",
+            About::Task(id),
+            [("commit", commit.to_string().into())],
+        );
+        tasks::set_state(tx, id, TaskState::Merged { commit });
+        return Ok(Reply::Task(id));
+    }
+    let head = task
+        .agent
+        .and_then(|agent| tx.get::<Agent>(agent).head.clone());
+    let head = head.ok_or_else(|| refuse(tx, id, "its agent has no work to merge"))?;
+    lane::offer(tx, id, head);
+    Ok(Reply::Task(id))
+}
+
+pub(super) fn reject(tx: &mut Txn, id: TaskId, why: &str) -> Result<Reply, Refusal> {
+    in_review(tx, id)?;
+    let task = tx.get::<Task>(id).clone();
+    let why = why.trim();
+    tx.tell(
+        "task.rejected",
+        About::Task(id),
+        [("text", Value::Text(tasks::bounded(why)))],
+    );
+    if task.spec.kind == TaskKind::Approval {
+        let why = if why.is_empty() {
+            "rejected".to_owned()
+        } else {
+            format!("rejected: {why}")
+        };
+        tasks::fail(tx, id, &why);
+        return Ok(Reply::Task(id));
+    }
+    let agent = task
+        .agent
+        .ok_or_else(|| refuse(tx, id, "it has no agent"))?;
+    tasks::set_state(tx, id, TaskState::Working);
+    let text = if why.is_empty() {
+        "Your work was looked at and sent back without a reason. Look at it again.".to_owned()
+    } else {
+        format!("Your work was looked at and sent back: {why}")
+    };
+    message::say(tx, Party::User, Party::Agent(agent), &text)?;
+    requeue_as_bounce(tx, agent);
+    Ok(Reply::Task(id))
+}
+
+/// What a rejection wakes its agent with is a bounce, not a message.
+fn requeue_as_bounce(tx: &mut Txn, agent: AgentId) {
+    if let Some(open) = tx.state().index().open_turn(agent) {
+        tx.change::<crate::domain::work::Turn>(open, |turn| turn.kind = TurnKind::Bounce);
+    }
+}
+
+/// Adds a task to an initiative.
+pub(super) fn add(tx: &mut Txn, new: NewTask) -> Result<Reply, Refusal> {
+    let row = tx.get::<Initiative>(new.initiative).clone();
+    if !matches!(
+        row.status,
+        InitiativeStatus::Draft | InitiativeStatus::Active | InitiativeStatus::Paused
+    ) && row.status != InitiativeStatus::Finished
+    {
+        return Err(initiative::over(&row.slug, row.status));
+    }
+    let mut spec = new.spec;
+    if spec.slug.is_empty() {
+        spec.slug = slug(&spec.title).ok_or_else(|| {
+            Refusal::usage(format!("no id can be made of the title '{}'", spec.title))
+                .hint("give it an id with --id")
+        })?;
+    }
+    if let Some(fault) = id_fault(&spec.slug) {
+        return Err(Refusal::usage(format!("'{}' cannot be an id", spec.slug)).because(fault));
+    }
+    if tx
+        .state()
+        .index()
+        .task(new.initiative, &spec.slug)
+        .is_some()
+    {
+        return Err(Refusal::state(format!(
+            "there is a task '{}' in '{}' already",
+            spec.slug, row.slug
+        ))
+        .hint("give it another id with --id"));
+    }
+    let place = place(tx, new.initiative, new.plan.as_deref())?;
+    let id = new_task(tx, &place, spec);
+    rewire(tx, new.initiative)?;
+    let by = new.by.map(|agent| tx.get::<Agent>(agent).name.clone());
+    tx.tell("task.added", About::Task(id), [("by", by.into())]);
+    Ok(Reply::Task(id))
+}
+
+/// The end of a plan; of the last one when none is named.
+fn place(tx: &Txn, initiative: InitiativeId, plan: Option<&str>) -> Result<Place, Refusal> {
+    let plans = tx
+        .state()
+        .all::<Plan>()
+        .filter(|row| row.initiative == initiative);
+    let found = match plan {
+        Some(word) => plans.into_iter().find(|row| row.slug == word),
+        None => plans.max_by_key(|row| (tx.get::<Phase>(row.phase).position, row.position)),
+    };
+    let found = found.ok_or_else(|| {
+        Refusal::not_found(format!("there is no plan '{}'", plan.unwrap_or("")))
+            .hint("`cw initiative show` lists the plans")
+    })?;
+    let last = tx
+        .state()
+        .tasks_of(initiative)
+        .next_back()
+        .map_or(0, |task| task.position + 1);
+    Ok(Place {
+        initiative,
+        phase: found.phase,
+        plan: found.id,
+        position: last,
+    })
+}
+
+/// Changes a task that has not begun.
+pub(super) fn edit(tx: &mut Txn, id: TaskId, edit: TaskEdit) -> Result<Reply, Refusal> {
+    let task = tx.get::<Task>(id);
+    if !matches!(
+        task.state,
+        TaskState::Todo { .. } | TaskState::Failed | TaskState::Cancelled
+    ) {
+        return Err(
+            refuse(tx, id, "only a task that has not begun can be changed")
+                .hint("`cw agent say NAME TEXT` tells its agent; `cw task add` adds another"),
+        );
+    }
+    let initiative = task.initiative;
+    let mut spec = (*task.spec).clone();
+    let rewires = edit.after.is_some();
+    merge_edit(&mut spec, edit);
+    if let (Some(agent), Some(config)) = (
+        &spec.agent,
+        tx.state().config(tx.get::<Initiative>(initiative).project),
+    ) && config.agent(agent).is_none()
+    {
+        return Err(
+            Refusal::usage(format!("there is no agent '{agent}'")).hint("cw.toml names the agents")
+        );
+    }
+    tx.change::<Task>(id, |task| task.spec = Arc::new(spec));
+    if rewires {
+        rewire(tx, initiative)?;
+    }
+    tx.tell("task.changed", About::Task(id), []);
+    Ok(Reply::Task(id))
+}
+
+fn merge_edit(spec: &mut TaskSpec, edit: TaskEdit) {
+    fn set<T>(field: &mut T, value: Option<T>) {
+        if let Some(value) = value {
+            *field = value;
+        }
+    }
+    set(&mut spec.title, edit.title);
+    set(&mut spec.text, edit.text);
+    set(&mut spec.after, edit.after);
+    set(&mut spec.agent, edit.agent);
+    set(&mut spec.model, edit.model);
+    set(&mut spec.priority, edit.priority);
+    set(&mut spec.touches, edit.touches);
+    set(&mut spec.verify, edit.verify);
+    set(&mut spec.review, edit.review);
+    set(&mut spec.budget, edit.budget);
+    set(&mut spec.timeout, edit.timeout);
+    set(&mut spec.attempts, edit.attempts);
+}
+
+/// Starts an agent without a plan.
+pub(super) fn spawn(
+    tx: &mut Txn,
+    project: ProjectId,
+    prompt: &str,
+    agent: Option<String>,
+    name: Option<String>,
+    facts: &StartFacts,
+) -> Result<Reply, Refusal> {
+    let prompt = prompt.trim();
+    let Some(first) = prompt.lines().next() else {
+        return Err(Refusal::usage("the prompt is empty").hint("cw spawn \"what is to be done\""));
+    };
+    if let Some(fault) = name.as_deref().and_then(names::flaw) {
+        return Err(Refusal::usage(format!(
+            "'{}' cannot be an agent's name",
+            name.unwrap_or_default()
+        ))
+        .because(fault));
+    }
+    if let (Some(agent), Some(config)) = (&agent, tx.state().config(project))
+        && config.agent(agent).is_none()
+    {
+        return Err(Refusal::usage(format!("there is no agent '{agent}'"))
+            .hint("name a kind (claude, script, …) or a table of cw.toml"));
+    }
+    let initiative = adhoc(tx, project, facts)?;
+    let title: String = first.chars().take(80).collect();
+    let name = match name {
+        Some(name) => names::numbered(&name, |name| tx.state().index().name_used(name)),
+        None => {
+            let chance = tx.ids().below(names::DISTRICTS.len());
+            names::draw(chance, |name| tx.state().index().name_used(name))
+        }
+    };
+    let spec = TaskSpec {
+        slug: names::numbered(&name, |slug| {
+            tx.state().index().task(initiative, slug).is_some()
+        }),
+        title,
+        text: prompt.to_owned(),
+        after: Some(Vec::new()),
+        kind: TaskKind::Work,
+        agent,
+        model: None,
+        priority: Priority::Normal,
+        touches: Vec::new(),
+        verify: Vec::new(),
+        review: Review::None,
+        budget: None,
+        timeout: None,
+        attempts: None,
+    };
+    let place = place(tx, initiative, None)?;
+    let task = new_task(tx, &place, spec);
+    tx.put(crate::domain::graph::Needs {
+        id: task,
+        nodes: Vec::new(),
+    });
+    // One more open task, and nothing to wait for: what a recount would say.
+    tx.change::<Task>(task, |task| task.blockers = 0);
+    tx.change::<Initiative>(initiative, |initiative| initiative.open += 1);
+    tx.change::<Plan>(place.plan, |plan| plan.open += 1);
+    tx.change::<Phase>(place.phase, |phase| phase.open += 1);
+    tx.tell("task.added", About::Task(task), []);
+    let agent = dispatch::hire(tx, task, Some(name)).map_err(Refusal::usage)?;
+    tasks::set_state(tx, task, TaskState::Working);
+    let now = tx.now;
+    tx.change::<Task>(task, |task| {
+        task.attempts = 1;
+        task.started_at = Some(now);
+    });
+    turn::queue(tx, agent, TurnKind::Start, None);
+    Ok(Reply::Spawned(task, agent))
+}
+
+/// The project's ad-hoc initiative, made when it is first needed; its branch is brought to the
+/// base unless a merge is moving it.
+fn adhoc(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<InitiativeId, Refusal> {
+    use crate::domain::effect::EffectKind;
+    if let Some(id) = tx.state().index().initiative(project, ADHOC) {
+        let idle = !tx
+            .state()
+            .index()
+            .lane(id)
+            .any(|merge| tx.get::<crate::domain::work::Merge>(merge).state.in_lane());
+        let pending = tx
+            .pending(EffectKind::SyncAdhoc(id))
+            .or(tx.pending(EffectKind::CutBranch(id)));
+        if idle && pending.is_none() {
+            let cut = tx.get::<Initiative>(id).tip.is_some();
+            tx.change::<Initiative>(id, |initiative| initiative.cut = false);
+            tx.want(if cut {
+                EffectKind::SyncAdhoc(id)
+            } else {
+                EffectKind::CutBranch(id)
+            });
+        }
+        return Ok(id);
+    }
+    let base = tx.get::<Project>(project).base.clone();
+    let base = tx
+        .state()
+        .config(project)
+        .and_then(|config| config.base.clone())
+        .unwrap_or(base);
+    let id = tx.next_id::<Initiative>();
+    let uid = tx.ids().uid();
+    let row = Initiative {
+        id,
+        uid,
+        project,
+        slug: ADHOC.into(),
+        title: "Ad hoc".into(),
+        text: String::new(),
+        base,
+        max_agents: None,
+        agent: None,
+        budget: None,
+        status: InitiativeStatus::Active,
+        adhoc: true,
+        cut: false,
+        tip: None,
+        lane_held: None,
+        open: 0,
+        created_at: tx.now,
+        started_at: Some(tx.now),
+        ended_at: None,
+    };
+    initiative::check_facts(&row, facts)?;
+    tx.put(row);
+    let phase = tx.next_id::<Phase>();
+    let (slug, title) = (ADHOC.to_owned(), "Ad hoc".to_owned());
+    tx.put(Phase {
+        id: phase,
+        initiative: id,
+        slug: slug.clone(),
+        title: title.clone(),
+        text: String::new(),
+        after: None,
+        position: 0,
+        open: 0,
+    });
+    let plan = tx.next_id::<Plan>();
+    tx.put(Plan {
+        id: plan,
+        initiative: id,
+        phase,
+        slug,
+        title,
+        text: String::new(),
+        after: None,
+        position: 0,
+        open: 0,
+    });
+    tx.tell("initiative.created", About::Initiative(id), []);
+    tx.want(EffectKind::CutBranch(id));
+    Ok(id)
+}

@@ -1,0 +1,630 @@
+//! A turn's life: queued, prepared, started, running, collected, ended; and what follows for its
+//! task.
+
+use std::time::Duration;
+
+use crate::domain::effect::{Effect, EffectKind};
+use crate::domain::event::Value;
+use crate::domain::hierarchy::{Task, TaskState};
+use crate::domain::ids::{AgentId, EffectId, MergeId, MessageId, TaskId, TurnId};
+use crate::domain::oid::Oid;
+use crate::domain::prompt;
+use crate::domain::txn::{About, Txn};
+use crate::domain::work::{
+    Agent, Merge, MergeState, Message, MessageStatus, StopReason, Turn, TurnKind, TurnState,
+    Verdict,
+};
+
+use super::signal::{Outcome, Sight};
+use super::{dispatch, initiative, lane, tasks};
+
+/// A usage limit of unknown length is looked at again after this time.
+const LIMIT_RETRY: Duration = Duration::from_secs(300);
+
+/// Adds a turn that waits for a place.
+pub(super) fn queue(
+    tx: &mut Txn,
+    agent: AgentId,
+    kind: TurnKind,
+    merge: Option<MergeId>,
+) -> TurnId {
+    let id = tx.next_id::<Turn>();
+    let (task, number) = {
+        let agent = tx.get::<Agent>(agent);
+        (agent.task, agent.turns + 1)
+    };
+    tx.put(Turn {
+        id,
+        agent,
+        task,
+        kind,
+        number,
+        state: TurnState::Queued,
+        prompt: String::new(),
+        merge,
+        resumes: false,
+        stop: None,
+        pid: None,
+        read_out: 0,
+        read_err: 0,
+        cost: Default::default(),
+        tokens: 0,
+        queued_at: tx.now,
+        started_at: None,
+        ended_at: None,
+    });
+    tx.change::<Agent>(agent, |agent| agent.turns = number);
+    tx.tell(
+        "agent.turn-queued",
+        About::Agent(agent),
+        [
+            ("turn", Value::from(id.0)),
+            ("kind", Value::from(kind.word())),
+        ],
+    );
+    id
+}
+
+/// Gives a queued turn its place.
+pub(super) fn place(tx: &mut Txn, id: TurnId) {
+    tx.change::<Turn>(id, |turn| turn.state = TurnState::Preparing);
+    tx.want(EffectKind::Prepare(id));
+}
+
+/// Lets a task that was set aside go on with its agent.
+pub(super) fn go_on(tx: &mut Txn, task: TaskId) {
+    let Some(agent) = tx.get::<Task>(task).agent else {
+        return tasks::set_state(tx, task, TaskState::Todo { not_before: None });
+    };
+    tx.change::<Agent>(agent, |agent| agent.stopped = false);
+    tasks::set_state(tx, task, TaskState::Working);
+    if tx.state().index().asks(task) || tx.state().index().open_turn(agent).is_some() {
+        return;
+    }
+    let kind = match next_mail(tx, agent) {
+        Some(kind) => kind,
+        None => TurnKind::Retry,
+    };
+    queue(tx, agent, kind, None);
+}
+
+/// The kind of turn that the agent's unread mail wants, if there is any.
+pub(super) fn next_mail(tx: &Txn, agent: AgentId) -> Option<TurnKind> {
+    let mut mail = tx.state().index().mail(agent).peekable();
+    mail.peek()?;
+    let answered = mail.any(|id| tx.get::<Message>(id).status == MessageStatus::Answered);
+    Some(if answered {
+        TurnKind::Answer
+    } else {
+        TurnKind::Message
+    })
+}
+
+/// Asks for a turn to be ended; its work is collected all the same.
+pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
+    let turn = tx.get::<Turn>(id);
+    if turn.stop.is_some() || !turn.state.is_open() {
+        return;
+    }
+    let state = turn.state.clone();
+    tx.change::<Turn>(id, |turn| turn.stop = Some(why));
+    match state {
+        TurnState::Queued => end(tx, id, Verdict::Stopped),
+        TurnState::Starting | TurnState::Running => {
+            tx.want(EffectKind::StopTurn(id));
+        }
+        // A worktree being made is waited for; the turn then ends instead of starting.
+        _ => {}
+    }
+}
+
+/// Takes in what came of an effect. One that is not on the list any more is out of date.
+pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
+    if tx
+        .state()
+        .get::<Effect>(effect.id)
+        .is_none_or(|known| known.kind != effect.kind)
+    {
+        return;
+    }
+    match effect.kind {
+        EffectKind::Prepare(turn) => prepared(tx, effect, turn, outcome),
+        EffectKind::StartTurn(turn) => started(tx, effect, turn, outcome),
+        EffectKind::StopTurn(_) => match outcome {
+            Outcome::Failed { why, .. } if dispatch::try_later(tx, effect, &why) => {}
+            _ => tx.done(effect.id),
+        },
+        EffectKind::Collect(turn) => collected(tx, effect, turn, outcome),
+        EffectKind::Trial(_) | EffectKind::Gate(_) | EffectKind::Advance(_) => {
+            lane::performed(tx, effect, outcome);
+        }
+        EffectKind::CutBranch(_) | EffectKind::SyncAdhoc(_) | EffectKind::Land(..) => {
+            initiative::performed(tx, effect, outcome);
+        }
+        EffectKind::Release(agent) => match outcome {
+            Outcome::Failed { why, .. } if dispatch::try_later(tx, effect, &why) => {}
+            Outcome::Failed { why, .. } => {
+                tx.done(effect.id);
+                tx.tell(
+                    "worktree.kept",
+                    About::Agent(agent),
+                    [("error", Value::Text(why))],
+                );
+            }
+            _ => {
+                tx.done(effect.id);
+                tx.change::<Agent>(agent, |agent| agent.housed = false);
+                tx.tell("worktree.released", About::Agent(agent), []);
+            }
+        },
+    }
+}
+
+fn prepared(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
+    let (head, base, conflicts, fresh) = match outcome {
+        Outcome::Prepared {
+            head,
+            base,
+            conflicts,
+            fresh,
+        } => (head, base, conflicts, fresh),
+        Outcome::Failed { why, passing, .. } => {
+            if passing && dispatch::try_later(tx, effect, &why) {
+                return;
+            }
+            tx.done(effect.id);
+            let why = format!("its worktree could not be made ready: {why}");
+            return end(
+                tx,
+                id,
+                Verdict::Failed {
+                    why,
+                    fatal: !passing,
+                },
+            );
+        }
+        _ => return tx.done(effect.id),
+    };
+    tx.done(effect.id);
+    let turn = tx.get::<Turn>(id).clone();
+    tx.change::<Agent>(turn.agent, |agent| {
+        agent.housed = true;
+        agent.base.get_or_insert(base);
+        agent.head = Some(head.clone());
+    });
+    if turn.stop.is_some() {
+        return end(tx, id, Verdict::Stopped);
+    }
+    let resolved = |merge: &Merge| merge.state == MergeState::Conflict && conflicts.is_empty();
+    if turn
+        .merge
+        .is_some_and(|merge| resolved(tx.get::<Merge>(merge)))
+        && next_mail(tx, turn.agent).is_none()
+    {
+        // What was in the way is gone: no turn is needed to solve nothing.
+        tx.change::<Turn>(id, |turn| {
+            turn.state = TurnState::Ended {
+                verdict: Verdict::Done,
+            }
+        });
+        return lane::offer(tx, turn.task, head);
+    }
+    let agent = tx.get::<Agent>(turn.agent);
+    let resumes = agent.begun && agent.session.is_some();
+    let text = compose(tx, &turn, &conflicts, fresh && resumes);
+    let now = tx.now;
+    let mail: Vec<MessageId> = tx.state().index().mail(turn.agent).collect();
+    for message in mail {
+        tx.change::<Message>(message, |message| {
+            message.delivered = Some(id);
+            if message.status == MessageStatus::Open {
+                message.status = MessageStatus::Read;
+            }
+        });
+    }
+    tx.change::<Turn>(id, |turn| {
+        turn.state = TurnState::Starting;
+        turn.prompt = text;
+        turn.resumes = resumes;
+        turn.started_at = Some(now);
+    });
+    tx.want(EffectKind::StartTurn(id));
+}
+
+/// What the program is told. Unread mail comes with every kind of turn.
+fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
+    let state = tx.state();
+    let task = tx.get::<Task>(turn.task);
+    let letters: Vec<&Message> = state
+        .index()
+        .mail(turn.agent)
+        .filter_map(|id| state.get::<Message>(id))
+        .collect();
+    let mut text = match (turn.kind, turn.merge) {
+        (TurnKind::Start, _) => prompt::start(state, task),
+        (TurnKind::Retry, _) => prompt::retry(state, task, task.error.as_deref()),
+        (TurnKind::Bounce, Some(merge)) => prompt::bounce(state, tx.get::<Merge>(merge), conflicts),
+        _ => return prompt::mail(&letters),
+    };
+    if moved {
+        text.push_str("\n\n# Your worktree was made anew from your branch.\n");
+    }
+    if !letters.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&prompt::mail(&letters));
+    }
+    text
+}
+
+fn started(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
+    match outcome {
+        Outcome::Failed { why, passing, .. } => {
+            if passing && dispatch::try_later(tx, effect, &why) {
+                return;
+            }
+            tx.done(effect.id);
+            undeliver(tx, id);
+            end(
+                tx,
+                id,
+                Verdict::Failed {
+                    why,
+                    fatal: !passing,
+                },
+            );
+        }
+        _ => {
+            tx.done(effect.id);
+            runs(tx, id);
+        }
+    }
+}
+
+/// Marks a turn as running; its session can be resumed from now on.
+fn runs(tx: &mut Txn, id: TurnId) {
+    let turn = tx.get::<Turn>(id).clone();
+    if turn.state != TurnState::Starting {
+        return;
+    }
+    let now = tx.now;
+    tx.change::<Turn>(id, |turn| {
+        turn.state = TurnState::Running;
+        turn.started_at = Some(now);
+    });
+    tx.change::<Agent>(turn.agent, |agent| agent.begun = true);
+    tx.tell(
+        "agent.turn-started",
+        About::Agent(turn.agent),
+        [
+            ("turn", Value::from(id.0)),
+            ("kind", Value::from(turn.kind.word())),
+            ("resumes", turn.resumes.into()),
+        ],
+    );
+}
+
+/// Mail that a turn was to bring and could not is unread again.
+fn undeliver(tx: &mut Txn, id: TurnId) {
+    let mail: Vec<MessageId> = tx
+        .state()
+        .all::<Message>()
+        .filter(|message| message.delivered == Some(id))
+        .map(|message| message.id)
+        .collect();
+    for message in mail {
+        tx.change::<Message>(message, |message| {
+            message.delivered = None;
+            if message.status == MessageStatus::Read {
+                message.status = MessageStatus::Open;
+            }
+        });
+    }
+}
+
+/// Takes in what was seen of a turn's output or end.
+pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
+    let Some(turn) = tx.state().get::<Turn>(id).cloned() else {
+        return;
+    };
+    if !matches!(turn.state, TurnState::Starting | TurnState::Running) {
+        return;
+    }
+    match sight {
+        Sight::Output {
+            read,
+            session,
+            activity,
+        } => {
+            let now = tx.now;
+            tx.change::<Turn>(id, |turn| (turn.read_out, turn.read_err) = read);
+            tx.change::<Agent>(turn.agent, |agent| {
+                agent.last_output_at = Some(now);
+                if session.is_some() {
+                    agent.session = session;
+                }
+                if let Some(activity) = activity {
+                    agent.activity = activity;
+                }
+            });
+        }
+        Sight::Ended {
+            read,
+            verdict,
+            summary,
+            cost,
+            tokens,
+            session,
+        } => {
+            runs(tx, id);
+            tx.change::<Turn>(id, |turn| {
+                (turn.read_out, turn.read_err) = read;
+                turn.cost = cost;
+                turn.tokens = tokens;
+                turn.state = TurnState::Collecting { verdict };
+            });
+            tx.change::<Agent>(turn.agent, |agent| {
+                agent.cost += cost;
+                agent.tokens += tokens;
+                if session.is_some() {
+                    agent.session = session;
+                }
+            });
+            if let Some(summary) = summary {
+                tx.change::<Task>(turn.task, |task| {
+                    task.summary = Some(tasks::bounded(&summary))
+                });
+            }
+            for kind in [EffectKind::StopTurn(id), EffectKind::StartTurn(id)] {
+                if let Some(effect) = tx.pending(kind) {
+                    tx.done(effect);
+                }
+            }
+            tx.want(EffectKind::Collect(id));
+        }
+    }
+}
+
+fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
+    let TurnState::Collecting { verdict } = tx.get::<Turn>(id).state.clone() else {
+        return tx.done(effect.id);
+    };
+    match outcome {
+        Outcome::Collected {
+            head,
+            changed: _,
+            unresolved,
+        } => {
+            tx.done(effect.id);
+            let agent = tx.get::<Turn>(id).agent;
+            tx.change::<Agent>(agent, |agent| agent.head = Some(head));
+            end_with(tx, id, verdict, unresolved);
+        }
+        Outcome::Failed { why, .. } => {
+            if dispatch::try_later(tx, effect, &why) {
+                return;
+            }
+            tx.done(effect.id);
+            let why = format!("its work could not be collected: {why}");
+            end(tx, id, Verdict::Failed { why, fatal: true });
+        }
+        _ => tx.done(effect.id),
+    }
+}
+
+/// Ends a turn with nothing to merge.
+fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
+    end_with(tx, id, verdict, Vec::new());
+}
+
+fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: Vec<String>) {
+    let now = tx.now;
+    tx.change::<Turn>(id, |turn| {
+        turn.state = TurnState::Ended {
+            verdict: verdict.clone(),
+        };
+        turn.ended_at = Some(now);
+        turn.pid = None;
+    });
+    let turn = tx.get::<Turn>(id).clone();
+    let verdict = judge(turn.stop, verdict);
+    tx.tell(
+        "agent.turn-ended",
+        About::Agent(turn.agent),
+        [
+            ("turn", Value::from(id.0)),
+            ("kind", Value::from(turn.kind.word())),
+            ("verdict", Value::from(word(&verdict))),
+            ("cost_usd", Value::from(turn.cost.dollars())),
+        ],
+    );
+    let task = tx.get::<Task>(turn.task);
+    if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
+        return dropped(tx, &turn);
+    }
+    match verdict {
+        Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
+        Verdict::Done => done(tx, &turn),
+        Verdict::Asked => asked(tx, &turn),
+        Verdict::Stopped => {
+            tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
+            tasks::set_state(tx, turn.task, TaskState::Parked { resume_at: None });
+            tx.tell(
+                "task.parked",
+                About::Task(turn.task),
+                [("why", Value::from("its agent was stopped"))],
+            );
+        }
+        Verdict::Limit { until } => {
+            let at = until.unwrap_or_else(|| tx.now.after(LIMIT_RETRY));
+            tasks::set_state(
+                tx,
+                turn.task,
+                TaskState::Parked {
+                    resume_at: Some(at),
+                },
+            );
+            tx.tell(
+                "task.parked",
+                About::Task(turn.task),
+                [("why", Value::from("usage limit"))],
+            );
+        }
+        Verdict::SessionUnknown if turn.resumes => {
+            let session = tx.ids().session();
+            tx.change::<Agent>(turn.agent, |agent| {
+                agent.session = Some(session);
+                agent.begun = false;
+            });
+            tx.tell("agent.session-lost", About::Agent(turn.agent), []);
+            queue(tx, turn.agent, TurnKind::Retry, None);
+        }
+        Verdict::SessionUnknown => failed(
+            tx,
+            &turn,
+            "the program did not know its own new session",
+            false,
+        ),
+        Verdict::Crashed => failed(
+            tx,
+            &turn,
+            "the agent crashed: its process ended without a word",
+            false,
+        ),
+        Verdict::Failed { why, fatal } => failed(tx, &turn, &why, fatal),
+    }
+}
+
+/// What an end means in the light of a stop that was asked for.
+fn judge(stop: Option<StopReason>, verdict: Verdict) -> Verdict {
+    match (stop, verdict) {
+        (None, Verdict::Stopped) => Verdict::Failed {
+            why: "the agent was ended from outside".into(),
+            fatal: false,
+        },
+        (Some(StopReason::Timeout), verdict) if verdict != Verdict::Done => Verdict::Failed {
+            why: "the turn took longer than its timeout (limits.turn_timeout, or the task's own)"
+                .into(),
+            fatal: false,
+        },
+        (Some(StopReason::Stalled), verdict) if verdict != Verdict::Done => Verdict::Failed {
+            why: "the agent printed nothing for longer than limits.stall".into(),
+            fatal: false,
+        },
+        (Some(StopReason::User | StopReason::Dropped), _) => Verdict::Stopped,
+        (_, verdict) => verdict,
+    }
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done => "done",
+        Verdict::Asked => "asked",
+        Verdict::Failed { .. } => "failed",
+        Verdict::Limit { .. } => "limit",
+        Verdict::SessionUnknown => "session-unknown",
+        Verdict::Stopped => "stopped",
+        Verdict::Crashed => "crashed",
+    }
+}
+
+/// The task went on without this turn (cancelled, skipped, merged by hand): its agent is done.
+fn dropped(tx: &mut Txn, turn: &Turn) {
+    let task = tx.get::<Task>(turn.task);
+    if task.state.is_closed() && task.agent == Some(turn.agent) {
+        release(tx, turn.agent);
+    }
+}
+
+/// Takes an agent's worktree away once nothing needs it; what it holds is kept.
+pub(super) fn release(tx: &mut Txn, agent: AgentId) -> Option<EffectId> {
+    let housed = tx.get::<Agent>(agent).housed;
+    let idle = tx.state().index().open_turn(agent).is_none();
+    let kind = EffectKind::Release(agent);
+    match tx.pending(kind) {
+        Some(pending) => Some(pending),
+        None => (housed && idle).then(|| tx.want(kind)),
+    }
+}
+
+fn done(tx: &mut Txn, turn: &Turn) {
+    if tx.state().index().asks(turn.task) {
+        return;
+    }
+    if let Some(kind) = next_mail(tx, turn.agent) {
+        queue(tx, turn.agent, kind, None);
+        return;
+    }
+    let head: Option<Oid> = tx.get::<Agent>(turn.agent).head.clone();
+    match head {
+        Some(head) => lane::offer(tx, turn.task, head),
+        None => failed(tx, turn, "the agent's branch is not there", true),
+    }
+}
+
+fn asked(tx: &mut Txn, turn: &Turn) {
+    if tx.state().index().asks(turn.task) {
+        tx.tell("agent.parked", About::Agent(turn.agent), []);
+        return;
+    }
+    match next_mail(tx, turn.agent) {
+        Some(kind) => {
+            queue(tx, turn.agent, kind, None);
+        }
+        None => failed(
+            tx,
+            turn,
+            "it ended with 75 (\"I asked a question\") but no question is open",
+            false,
+        ),
+    }
+}
+
+/// A bounce that came back with conflicts in it goes round again.
+fn unfinished(tx: &mut Txn, turn: &Turn, unresolved: Vec<String>) {
+    let merge = turn
+        .merge
+        .or_else(|| tx.state().index().merges_of(turn.task).next_back());
+    match merge {
+        Some(merge) => lane::bounce(tx, merge, unresolved),
+        None => failed(tx, turn, "it left conflict markers behind", false),
+    }
+}
+
+fn failed(tx: &mut Txn, turn: &Turn, why: &str, fatal: bool) {
+    let task = tx.get::<Task>(turn.task);
+    let agent = tx.get::<Agent>(turn.agent);
+    let most = task
+        .spec
+        .attempts
+        .or_else(|| {
+            tx.state()
+                .config(agent.project)
+                .map(|config| config.attempts)
+        })
+        .unwrap_or(1);
+    let failures = task.failures + 1;
+    tx.change::<Task>(turn.task, |task| {
+        task.failures = failures;
+        task.error = Some(tasks::bounded(why));
+    });
+    if fatal || failures >= most {
+        return tasks::fail(tx, turn.task, why);
+    }
+    let at = tx.now.after(dispatch::backoff(failures));
+    tasks::set_state(
+        tx,
+        turn.task,
+        TaskState::Todo {
+            not_before: Some(at),
+        },
+    );
+    tx.tell(
+        "task.retry-scheduled",
+        About::Task(turn.task),
+        [
+            ("error", Value::Text(tasks::bounded(why))),
+            ("failures", failures.into()),
+            ("in_s", Value::from(dispatch::backoff(failures).as_secs())),
+        ],
+    );
+}
