@@ -20,7 +20,7 @@ pub use find::{find_agent, find_initiative, find_message, find_project, find_tas
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
 pub use signal::{
-    Applied, Call, Command, NewTask, Outcome, Refusal, RefusalKind, Reply, Sight, Signal,
+    Applied, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight, Signal,
     StartFacts, TaskEdit,
 };
 

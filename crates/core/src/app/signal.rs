@@ -7,6 +7,7 @@ use crate::domain::ids::{AgentId, EffectId, InitiativeId, MessageId, ProjectId, 
 use crate::domain::money::Usd;
 use crate::domain::oid::Oid;
 use crate::domain::plan::{PlanDocument, Priority, Review};
+use crate::domain::time::Timestamp;
 use crate::domain::work::{GateReport, Party, Verdict};
 
 /// Something that wakes the server.
@@ -265,29 +266,33 @@ pub enum Outcome {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Sight {
     /// Its program printed something.
-    Output {
-        /// How far standard output and standard error were read.
-        read: (u64, u64),
-        /// The session that the program named.
-        session: Option<String>,
-        /// What it is doing, in one line.
-        activity: Option<String>,
-    },
-    /// It ended.
+    Output(Output),
+    /// It ended, and no process of it is left.
     Ended {
-        /// How far standard output and standard error were read.
-        read: (u64, u64),
         /// How it came out.
         verdict: Verdict,
         /// Its last words.
         summary: Option<String>,
-        /// Money it used.
-        cost: Usd,
-        /// Tokens it used.
-        tokens: u64,
-        /// The session that the program named.
-        session: Option<String>,
     },
+}
+
+/// What was read of a turn since the last time.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Output {
+    /// How far standard output and standard error have been read.
+    pub read: (u64, u64),
+    /// When the last line came.
+    pub at: Option<Timestamp>,
+    /// The process id of its program.
+    pub pid: Option<u32>,
+    /// The session that the program named.
+    pub session: Option<String>,
+    /// What it is doing, in one line.
+    pub activity: Option<String>,
+    /// Money it used meanwhile.
+    pub cost: Usd,
+    /// Tokens it used meanwhile.
+    pub tokens: u64,
 }
 
 /// What a decision tells whoever asked for it.

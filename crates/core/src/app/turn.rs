@@ -15,7 +15,7 @@ use crate::domain::work::{
     Verdict,
 };
 
-use super::signal::{Outcome, Sight};
+use super::signal::{Outcome, Output, Sight};
 use super::{dispatch, initiative, lane, tasks};
 
 /// A usage limit of unknown length is looked at again after this time.
@@ -330,45 +330,10 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
         return;
     }
     match sight {
-        Sight::Output {
-            read,
-            session,
-            activity,
-        } => {
-            let now = tx.now;
-            tx.change::<Turn>(id, |turn| (turn.read_out, turn.read_err) = read);
-            tx.change::<Agent>(turn.agent, |agent| {
-                agent.last_output_at = Some(now);
-                if session.is_some() {
-                    agent.session = session;
-                }
-                if let Some(activity) = activity {
-                    agent.activity = activity;
-                }
-            });
-        }
-        Sight::Ended {
-            read,
-            verdict,
-            summary,
-            cost,
-            tokens,
-            session,
-        } => {
+        Sight::Output(output) => printed(tx, &turn, output),
+        Sight::Ended { verdict, summary } => {
             runs(tx, id);
-            tx.change::<Turn>(id, |turn| {
-                (turn.read_out, turn.read_err) = read;
-                turn.cost = cost;
-                turn.tokens = tokens;
-                turn.state = TurnState::Collecting { verdict };
-            });
-            tx.change::<Agent>(turn.agent, |agent| {
-                agent.cost += cost;
-                agent.tokens += tokens;
-                if session.is_some() {
-                    agent.session = session;
-                }
-            });
+            tx.change::<Turn>(id, |turn| turn.state = TurnState::Collecting { verdict });
             if let Some(summary) = summary {
                 tx.change::<Task>(turn.task, |task| {
                     task.summary = Some(tasks::bounded(&summary))
@@ -382,6 +347,26 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
             tx.want(EffectKind::Collect(id));
         }
     }
+}
+
+fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
+    tx.change::<Turn>(turn.id, |turn| {
+        (turn.read_out, turn.read_err) = output.read;
+        turn.pid = output.pid.or(turn.pid);
+        turn.cost += output.cost;
+        turn.tokens += output.tokens;
+    });
+    tx.change::<Agent>(turn.agent, |agent| {
+        agent.last_output_at = output.at.or(agent.last_output_at);
+        agent.cost += output.cost;
+        agent.tokens += output.tokens;
+        if output.session.is_some() {
+            agent.session = output.session;
+        }
+        if let Some(activity) = output.activity {
+            agent.activity = activity;
+        }
+    });
 }
 
 fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {

@@ -82,7 +82,10 @@ pub struct Grace {
 
 impl Default for Grace {
     fn default() -> Self {
-        Self { interrupt: Duration::from_secs(5), terminate: Duration::from_secs(3) }
+        Self {
+            interrupt: Duration::from_secs(5),
+            terminate: Duration::from_secs(3),
+        }
     }
 }
 
@@ -571,7 +574,12 @@ mod tests {
 
     #[test]
     fn tokens_add_up_without_overflow() {
-        let tokens = Tokens { input: u64::MAX, output: 1, cache_read: 1, cache_write: 1 };
+        let tokens = Tokens {
+            input: u64::MAX,
+            output: 1,
+            cache_read: 1,
+            cache_write: 1,
+        };
         assert_eq!(tokens.total(), u64::MAX);
     }
 }

@@ -123,6 +123,10 @@ pub struct Prepare {
     pub start: Oid,
     /// Untracked files of the main checkout to copy: patterns relative to its root.
     pub copy: Vec<String>,
+    /// Where refs to kept work go: `refs/cw/kept/<initiative>/<agent>`.
+    pub kept: String,
+    /// The time of what is kept.
+    pub at: Timestamp,
 }
 
 /// A worktree that an agent can start in.
@@ -130,7 +134,8 @@ pub struct Prepare {
 pub struct Prepared {
     /// The branch's commit.
     pub head: Oid,
-    /// The worktree was made by this call (its setup commands are owed).
+    /// No turn was collected from it since it was made: its setup commands are owed, and after a
+    /// crash owed again.
     pub fresh: bool,
     /// The files that were copied in, now or before.
     pub copied: Vec<String>,
