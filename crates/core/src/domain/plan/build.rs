@@ -428,12 +428,13 @@ fn unknown_key(section: &Section, attribute: &Attribute, errors: &mut Errors) {
     let level = section.level.word();
     let keys = section.level.keys();
     let what = format!(
-        "unknown attribute `{}` of a {level}{}",
+        "unknown key `{}` under a `{}` heading{}",
         excerpt(&attribute.key),
+        marks(section.level),
         place(section)
     );
     let error = errors.add(attribute.line, what);
-    error.cause(format!("a {level} has {}", keys.join(", ")));
+    error.cause(format!("the keys of the {level} are {}", keys.join(", ")));
     if let Some(near) = nearest(&attribute.key, keys.iter().copied()) {
         let home = Level::of_key(&attribute.key)
             .map(|home| format!(" (`{}` stands under a `{}`)", attribute.key, marks(home)));

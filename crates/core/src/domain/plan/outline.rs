@@ -185,7 +185,7 @@ struct Holder {
 }
 
 /// How many unknown names get a search for what was meant; the search reads all ids.
-const SEARCHES: usize = 10;
+const SEARCHES: usize = 5;
 
 impl<'a> Flat<'a> {
     pub(super) fn of(outline: &Outline<'a>) -> Self {

@@ -38,7 +38,7 @@ fn errors_without_lines_name_their_place() {
     );
     assert_eq!(
         errors[1].to_string(),
-        "-: unknown attribute `prio` of a task (of the task `Login`)"
+        "-: unknown key `prio` under a `####` heading (of the task `Login`)"
     );
 }
 

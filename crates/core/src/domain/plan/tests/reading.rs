@@ -194,13 +194,13 @@ const FAULTS: &[(&str, u32, &str, &str)] = &[
     (
         "# I\n#### A\n- prioriti: high\n",
         3,
-        "unknown attribute `prioriti` of a task",
+        "unknown key `prioriti` under a `####` heading",
         "nearest is `priority`",
     ),
     (
         "# I\n## P\n- touches: a\n",
         3,
-        "unknown attribute `touches` of a phase",
+        "unknown key `touches` under a `##` heading",
         "stands under a `####`",
     ),
     (
@@ -337,7 +337,7 @@ fn all_errors_come_at_once_in_the_order_of_lines() {
     assert_eq!(lines, [2, 6, 7, 8, 9]);
     assert_eq!(
         found[0].to_string(),
-        "plan.md:2: unknown attribute `colour` of a initiative"
+        "plan.md:2: unknown key `colour` under a `#` heading"
     );
 }
 
