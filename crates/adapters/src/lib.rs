@@ -1,1 +1,5 @@
-//! Placeholder.
+//! The real side of each port. Each adapter knows its own corner of the outside world and none of
+//! the decisions.
+
+pub mod agent;
+pub mod git;

@@ -74,15 +74,25 @@ fn split(bytes: &[u8], offset: u64) -> Vec<LogLine> {
     let mut at = 0;
     while at < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
-        lines.push(parse(&bytes[at..end], offset + at as u64, end < bytes.len()));
+        lines.push(parse(
+            &bytes[at..end],
+            offset + at as u64,
+            end < bytes.len(),
+        ));
         at = end + 1;
     }
     lines
 }
 
 fn parse(record: &[u8], offset: u64, ended: bool) -> LogLine {
-    let digits = record.iter().take(18).take_while(|b| b.is_ascii_digit()).count();
-    let at = record[..digits].iter().fold(0, |n, b| n * 10 + i64::from(b - b'0'));
+    let digits = record
+        .iter()
+        .take(18)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let at = record[..digits]
+        .iter()
+        .fold(0, |n, b| n * 10 + i64::from(b - b'0'));
     let form = match record.get(digits) {
         Some(b'~') => LineForm::Cut,
         Some(b'_') => LineForm::Unended,
@@ -91,7 +101,12 @@ fn parse(record: &[u8], offset: u64, ended: bool) -> LogLine {
     };
     let bytes = record.get(digits + 1..).unwrap_or_default().to_vec();
     let form = if ended { form } else { LineForm::Unended };
-    LogLine { at: Timestamp(at), offset, bytes, form }
+    LogLine {
+        at: Timestamp(at),
+        offset,
+        bytes,
+        form,
+    }
 }
 
 #[cfg(test)]
@@ -111,14 +126,20 @@ mod tests {
     }
 
     fn texts(lines: &[LogLine]) -> Vec<String> {
-        lines.iter().map(|l| String::from_utf8_lossy(&l.bytes).into_owned()).collect()
+        lines
+            .iter()
+            .map(|l| String::from_utf8_lossy(&l.bytes).into_owned())
+            .collect()
     }
 
     #[test]
     fn an_unended_record_waits_until_the_run_is_over() {
         let log = file(b"10 one\n11 two\n12 thr");
         let (lines, next) = read_lines(&log, 0, 4096, false).unwrap();
-        assert_eq!((texts(&lines), next), (vec!["one".into(), "two".into()], 14));
+        assert_eq!(
+            (texts(&lines), next),
+            (vec!["one".into(), "two".into()], 14)
+        );
         assert_eq!(lines[1].at, Timestamp(11));
         let (rest, end) = read_lines(&log, next, 4096, true).unwrap();
         assert_eq!((texts(&rest), end), (vec!["thr".into()], 20));
@@ -141,7 +162,9 @@ mod tests {
 
     #[test]
     fn small_windows_lose_and_double_nothing() {
-        let content: Vec<u8> = (0..5000).flat_map(|n| format!("{n} line {n}\n").into_bytes()).collect();
+        let content: Vec<u8> = (0..5000)
+            .flat_map(|n| format!("{n} line {n}\n").into_bytes())
+            .collect();
         let log = file(&content);
         let (mut at, mut seen) = (0, Vec::new());
         loop {
@@ -152,7 +175,10 @@ mod tests {
             seen.extend(texts(&lines));
             at = next;
         }
-        assert_eq!(seen, (0..5000).map(|n| format!("line {n}")).collect::<Vec<_>>());
+        assert_eq!(
+            seen,
+            (0..5000).map(|n| format!("line {n}")).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(super) struct PublicOrder<'a> {
     cwd: &'a Text,
     env_names: Vec<&'a Text>,
     stdin_bytes: usize,
+    interrupt_ms: u64,
+    terminate_ms: u64,
 }
 
 impl ShimOrder {
@@ -64,6 +66,8 @@ impl ShimOrder {
             cwd: &self.cwd,
             env_names: self.env.iter().map(|(name, _)| name).collect(),
             stdin_bytes: self.stdin.0.len(),
+            interrupt_ms: self.interrupt_ms,
+            terminate_ms: self.terminate_ms,
         }
     }
 }
@@ -143,6 +147,9 @@ mod tests {
     #[test]
     fn the_public_part_names_variables_but_not_their_values() {
         let shown = serde_json::to_string(&order().public()).unwrap();
-        assert!(shown.contains("KEY") && !shown.contains("s3cret"), "{shown}");
+        assert!(
+            shown.contains("KEY") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 }

@@ -32,7 +32,12 @@ fn look(pid: u32) -> Option<Seen> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let started = fields.nth(17)?.parse().ok()?;
-    Some(Seen { pid, parent, started, dead: matches!(state, "Z" | "X" | "x") })
+    Some(Seen {
+        pid,
+        parent,
+        started,
+        dead: matches!(state, "Z" | "X" | "x"),
+    })
 }
 
 fn all_pids() -> impl Iterator<Item = u32> {
@@ -64,9 +69,18 @@ pub(super) fn descendants(root: u32) -> Vec<Seen> {
 /// a process that forks and ends all the time can be caught in between.
 pub(super) fn own_children() -> Vec<Seen> {
     let mut found = Vec::new();
-    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+    for task in std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        found.extend(listed.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(look));
+        found.extend(
+            listed
+                .split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .filter_map(look),
+        );
     }
     found.retain(|seen| !seen.dead);
     found
@@ -86,7 +100,9 @@ pub(super) fn marked(name: &str, value: &Path) -> Vec<Seen> {
 }
 
 fn carries(pid: u32, wanted: &[u8]) -> bool {
-    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return false };
+    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else {
+        return false;
+    };
     let mut environ = Vec::new();
     // A process that ends meanwhile is read in part, and is not worth an error.
     let _ = file.take(ENVIRON_CAP).read_to_end(&mut environ);
@@ -95,7 +111,9 @@ fn carries(pid: u32, wanted: &[u8]) -> bool {
 
 /// Signals exactly the process that was seen; one that is gone is fine.
 pub(super) fn signal(seen: &Seen, signal: Signal) {
-    let Some(pid) = i32::try_from(seen.pid).ok().and_then(Pid::from_raw) else { return };
+    let Some(pid) = i32::try_from(seen.pid).ok().and_then(Pid::from_raw) else {
+        return;
+    };
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(handle) => {
             if look(seen.pid).is_some_and(|now| now.started == seen.started) {
@@ -118,7 +136,10 @@ pub(super) fn strike(found: &[Seen], known: &mut BTreeSet<(u32, u64)>) -> u32 {
     for seen in found {
         signal(seen, Signal::KILL);
     }
-    let new = found.iter().filter(|seen| known.insert((seen.pid, seen.started))).count();
+    let new = found
+        .iter()
+        .filter(|seen| known.insert((seen.pid, seen.started)))
+        .count();
     u32::try_from(new).unwrap_or(u32::MAX)
 }
 
@@ -129,7 +150,11 @@ mod tests {
     #[test]
     fn this_process_descends_from_its_parent() {
         let own = look(std::process::id()).unwrap();
-        assert!(descendants(own.parent).iter().any(|seen| seen.pid == own.pid));
+        assert!(
+            descendants(own.parent)
+                .iter()
+                .any(|seen| seen.pid == own.pid)
+        );
         assert!(!descendants(own.pid).iter().any(|seen| seen.pid == own.pid));
     }
 

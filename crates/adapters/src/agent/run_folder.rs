@@ -115,19 +115,37 @@ impl RunFolder {
             return Ok(RunState::Finished(exit));
         }
         if self.locked()? {
-            return Ok(RunState::Alive { pid: self.started().and_then(|s| s.pid) });
+            return Ok(RunState::Alive {
+                pid: self.started().and_then(|s| s.pid),
+            });
         }
         // It may have ended between the two looks.
         if let Some(exit) = self.exit() {
             return Ok(RunState::Finished(exit));
         }
         let begun = self.dir.join(STARTED).try_exists()?;
-        Ok(if begun { RunState::Crashed } else { RunState::NeverBegan })
+        Ok(if begun {
+            RunState::Crashed
+        } else {
+            RunState::NeverBegan
+        })
     }
 
     /// Its `started.json`, if there is a readable one.
     pub(super) fn started(&self) -> Option<StartedRecord> {
         read_json(&self.dir.join(STARTED))
+    }
+
+    /// How long its program may take to end when it is stopped, from its `order.json`.
+    pub(super) fn grace(&self) -> Duration {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Graces {
+            interrupt_ms: u64,
+            terminate_ms: u64,
+        }
+        let graces: Graces = read_json(&self.dir.join(ORDER)).unwrap_or_default();
+        Duration::from_millis(graces.interrupt_ms.saturating_add(graces.terminate_ms))
     }
 
     fn exit(&self) -> Option<Exit> {
@@ -202,7 +220,10 @@ mod tests {
         run.put(LOCK, "");
         run.put("stdout.log", "1 half");
         assert_eq!(run.0.state().unwrap(), RunState::NeverBegan);
-        assert_eq!(RunFolder::new("/nowhere/at/all".into()).state().unwrap(), RunState::NeverBegan);
+        assert_eq!(
+            RunFolder::new("/nowhere/at/all".into()).state().unwrap(),
+            RunState::NeverBegan
+        );
     }
 
     #[test]
@@ -223,7 +244,9 @@ mod tests {
         run.put(EXIT, r#"{"code":0"#);
         assert_eq!(run.0.state().unwrap(), RunState::Crashed);
         run.put(EXIT, "{\"code\":75}          ");
-        let RunState::Finished(exit) = run.0.state().unwrap() else { panic!("not finished") };
+        let RunState::Finished(exit) = run.0.state().unwrap() else {
+            panic!("not finished")
+        };
         assert_eq!(exit.code, Some(75));
     }
 }

@@ -14,7 +14,12 @@ pub(super) const STAGE: &str = "CW_SHIM_STAGE";
 #[expect(clippy::disallowed_methods, reason = "this is the agent door")]
 pub(super) fn shim(cw: &Path, run_dir: &Path, stays: bool) -> io::Result<Child> {
     let mut command = Command::new(cw);
-    command.arg("shim").arg(run_dir).env_clear().stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .arg("shim")
+        .arg(run_dir)
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     if stays {
         command.arg0("cw").env(STAGE, "2").stdin(Stdio::inherit());
     } else {

@@ -89,7 +89,10 @@ fn clip(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }
-    let end = (0..=max_bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let end = (0..=max_bytes)
+        .rev()
+        .find(|i| text.is_char_boundary(*i))
+        .unwrap_or(0);
     format!("{}…", &text[..end])
 }
 
@@ -140,9 +143,17 @@ fn ended_badly(exit: &Exit, words: &LastWords) -> Verdict {
         (None, Some(signal)) => format!("ended by signal {signal}"),
         (None, None) => "ended in an unknown way".to_owned(),
     };
-    let why = words.last().map_or(how.clone(), |last| format!("{how}: {last}"));
-    let hint = exit.output_cut.then(|| "its output was longer than is kept".to_owned());
-    Verdict::Failed { why, hint, fatal: false }
+    let why = words
+        .last()
+        .map_or(how.clone(), |last| format!("{how}: {last}"));
+    let hint = exit
+        .output_cut
+        .then(|| "its output was longer than is kept".to_owned());
+    Verdict::Failed {
+        why,
+        hint,
+        fatal: false,
+    }
 }
 
 /// The verdict that needs no reading: the program never ran, or was stopped.

@@ -46,14 +46,27 @@ impl Reader for Log {
     fn line(&mut self, stream: Stream, line: &LogLine) -> Reading {
         let text = String::from_utf8_lossy(&line.bytes);
         if line.form == LineForm::Note {
-            return Reading { events: vec![AgentEvent::Notice { text: clip(&text, TEXT_CAP) }], reaction: None };
+            return Reading {
+                events: vec![AgentEvent::Notice {
+                    text: clip(&text, TEXT_CAP),
+                }],
+                reaction: None,
+            };
         }
         match stream {
             Stream::Err => self.words.hear(line),
-            Stream::Out if !text.trim().is_empty() => self.summary = clip_line(&text, LINE_TEXT_CAP),
+            Stream::Out if !text.trim().is_empty() => {
+                self.summary = clip_line(&text, LINE_TEXT_CAP);
+            }
             Stream::Out => {}
         }
-        Reading { events: vec![AgentEvent::Log { stream, text: clip(&text, TEXT_CAP) }], reaction: None }
+        Reading {
+            events: vec![AgentEvent::Log {
+                stream,
+                text: clip(&text, TEXT_CAP),
+            }],
+            reaction: None,
+        }
     }
 
     fn verdict(&self, exit: &Exit) -> Verdict {
@@ -61,7 +74,10 @@ impl Reader for Log {
             return verdict;
         }
         match exit.code {
-            Some(0) => Verdict::Done { summary: self.summary.clone(), denied: Vec::new() },
+            Some(0) => Verdict::Done {
+                summary: self.summary.clone(),
+                denied: Vec::new(),
+            },
             Some(ASKED) => Verdict::Asked,
             _ => ended_badly(exit, &self.words),
         }
@@ -75,35 +91,61 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> LogLine {
-        LogLine { at: Timestamp(1), offset: 0, bytes: text.into(), form: LineForm::Whole }
+        LogLine {
+            at: Timestamp(1),
+            offset: 0,
+            bytes: text.into(),
+            form: LineForm::Whole,
+        }
     }
 
-    fn verdict(exit: Exit) -> Verdict {
+    fn verdict(exit: &Exit) -> Verdict {
         let mut reader = Script.reader(false, Permissions::Ask);
         reader.line(Stream::Out, &line("made it"));
         reader.line(Stream::Err, &line("no such table"));
-        reader.verdict(&exit)
+        reader.verdict(exit)
     }
 
     fn code(code: i32) -> Exit {
-        Exit { code: Some(code), ..Exit::default() }
+        Exit {
+            code: Some(code),
+            ..Exit::default()
+        }
     }
 
     #[test]
     fn the_exit_code_decides() {
-        assert!(matches!(verdict(code(0)), Verdict::Done { summary, .. } if summary == "made it"));
-        assert_eq!(verdict(code(75)), Verdict::Asked);
-        let Verdict::Failed { why, fatal, .. } = verdict(code(3)) else { panic!() };
+        assert!(matches!(verdict(&code(0)), Verdict::Done { summary, .. } if summary == "made it"));
+        assert_eq!(verdict(&code(75)), Verdict::Asked);
+        let Verdict::Failed { why, fatal, .. } = verdict(&code(3)) else {
+            panic!()
+        };
         assert_eq!((why.as_str(), fatal), ("exit code 3: no such table", false));
-        let killed = Exit { signal: Some(9), ..Exit::default() };
-        assert!(matches!(verdict(killed), Verdict::Failed { why, .. } if why.contains("signal 9")));
+        let killed = Exit {
+            signal: Some(9),
+            ..Exit::default()
+        };
+        assert!(matches!(verdict(&killed), Verdict::Failed { why, .. } if why.contains("signal 9")));
     }
 
     #[test]
     fn a_stop_beats_the_exit_code_and_a_missing_program_is_fatal() {
-        let stopped = Exit { stopped: Some("user".into()), ..code(0) };
-        assert_eq!(verdict(stopped), Verdict::Stopped { why: "user".into() });
-        let missing = Exit { spawn_error: Some("x: not found".into()), ..Exit::default() };
-        assert!(matches!(verdict(missing), Verdict::Failed { fatal: true, hint: Some(_), .. }));
+        let stopped = Exit {
+            stopped: Some("user".into()),
+            ..code(0)
+        };
+        assert_eq!(verdict(&stopped), Verdict::Stopped { why: "user".into() });
+        let missing = Exit {
+            spawn_error: Some("x: not found".into()),
+            ..Exit::default()
+        };
+        assert!(matches!(
+            verdict(&missing),
+            Verdict::Failed {
+                fatal: true,
+                hint: Some(_),
+                ..
+            }
+        ));
     }
 }

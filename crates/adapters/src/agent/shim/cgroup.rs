@@ -66,7 +66,9 @@ impl Cgroup {
 
 /// Kills and removes the group that a dead shim left at `path`, if it is one of ours.
 pub(in super::super) fn end_left_behind(path: &Path, run_dir: &Path) {
-    let ours = path.file_name().is_some_and(|name| name == name_for(run_dir).as_str());
+    let ours = path
+        .file_name()
+        .is_some_and(|name| name == name_for(run_dir).as_str());
     if ours && path.join("cgroup.kill").exists() {
         let _ = fs::write(path.join("cgroup.kill"), "1");
         let _ = fs::remove_dir(path);
@@ -77,9 +79,9 @@ fn name_for(run_dir: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let bytes = run_dir.as_os_str().as_bytes();
     // FNV-1a: run folders of different homes may have the same last name.
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| {
+        (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
+    });
     format!("cw-{hash:016x}")
 }
 
@@ -100,9 +102,14 @@ fn locate(mounts: &str, own: &str) -> Option<PathBuf> {
 
 /// Blanks and backslashes stand in mountinfo as octal numbers.
 fn unescape(field: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(field.to_owned(), |text, (from, to)| text.replace(from, to))
+    [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ]
+    .iter()
+    .fold(field.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -114,7 +121,10 @@ mod tests {
         let mounts = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw\n\
             41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
         let own = "4:memory:/x\n0::/user.slice/a\n";
-        assert_eq!(locate(mounts, own).unwrap(), Path::new("/sys/fs/cgroup/uni fied/user.slice/a"));
+        assert_eq!(
+            locate(mounts, own).unwrap(),
+            Path::new("/sys/fs/cgroup/uni fied/user.slice/a")
+        );
     }
 
     #[test]

@@ -68,7 +68,11 @@ impl Control {
             if left.is_zero() {
                 return false;
             }
-            facts = self.changed.wait_timeout(facts, left).unwrap_or_else(PoisonError::into_inner).0;
+            facts = self
+                .changed
+                .wait_timeout(facts, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -76,7 +80,10 @@ impl Control {
     pub(super) fn wait_for_stop(&self) -> bool {
         let mut facts = self.lock();
         while facts.stop.is_none() && !facts.ended {
-            facts = self.changed.wait(facts).unwrap_or_else(PoisonError::into_inner);
+            facts = self
+                .changed
+                .wait(facts)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         !facts.ended
     }

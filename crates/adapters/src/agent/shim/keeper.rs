@@ -138,7 +138,10 @@ impl Keeper {
     /// Changes the form of the open line; readers do not look at it before its line break is there.
     fn mark(&mut self, form: LineForm) {
         let Some(at) = self.form_at else { return };
-        match at.checked_sub(self.flushed).and_then(|i| usize::try_from(i).ok()) {
+        match at
+            .checked_sub(self.flushed)
+            .and_then(|i| usize::try_from(i).ok())
+        {
             Some(i) => self.pending[i] = form_byte(form),
             None => {
                 let _ = self.file.write_all_at(&[form_byte(form)], at);
@@ -187,7 +190,13 @@ mod tests {
 
     fn kept(name: &str, input: &[u8], line_cap: u64, output_cap: u64) -> (Vec<LogLine>, bool) {
         let path = std::env::temp_dir().join(format!("cw-keeper-{name}-{}", std::process::id()));
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(&path).unwrap();
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
         let dropped = Keeper::new(file, line_cap, output_cap).keep_all(input, &mut |_| {});
         let file = File::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
@@ -211,7 +220,10 @@ mod tests {
         assert_eq!(lines[0].form, LineForm::Cut);
         let note = &lines[0].bytes[200_000..];
         assert_eq!(note, b" [cut: 100000 more bytes]");
-        assert_eq!((lines[1].form, lines[1].bytes.as_slice()), (LineForm::Whole, b"next".as_slice()));
+        assert_eq!(
+            (lines[1].form, lines[1].bytes.as_slice()),
+            (LineForm::Whole, b"next".as_slice())
+        );
     }
 
     #[test]

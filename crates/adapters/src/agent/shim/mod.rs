@@ -23,7 +23,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::order::{ORDER_CAP, ShimOrder, VERSION};
-use super::run_folder::{EXIT, ExitRecord, LOCK, ORDER, SHIM_LOG, SOCKET, STARTED, StartedRecord, TMP};
+use super::run_folder::{
+    EXIT, ExitRecord, LOCK, ORDER, SHIM_LOG, SOCKET, STARTED, StartedRecord, TMP,
+};
 use super::spawn;
 use cgroup::Cgroup;
 pub(super) use cgroup::end_left_behind;
@@ -69,7 +71,11 @@ pub fn shim_main(run_dir: &Path) -> i32 {
 /// init, so that it is nobody's zombie.
 fn hand_over(run_dir: &Path) -> io::Result<i32> {
     let own = Path::new("/proc/self/exe");
-    let own = if own.exists() { own.to_path_buf() } else { std::env::current_exe()? };
+    let own = if own.exists() {
+        own.to_path_buf()
+    } else {
+        std::env::current_exe()?
+    };
     let mut child = spawn::shim(&own, run_dir, true)?;
     let mut said = String::new();
     if let Some(out) = child.stdout.take() {
@@ -90,7 +96,13 @@ struct Journal(Option<File>);
 
 impl Journal {
     fn open(dir: &Path) -> Self {
-        Self(File::options().create(true).append(true).open(dir.join(SHIM_LOG)).ok())
+        Self(
+            File::options()
+                .create(true)
+                .append(true)
+                .open(dir.join(SHIM_LOG))
+                .ok(),
+        )
     }
 
     fn note(&self, what: &str) {
@@ -133,7 +145,11 @@ fn stay(run_dir: &Path) -> io::Result<i32> {
 
 /// The lock, or nothing when a shim holds it.
 fn take_lock(dir: &Path) -> io::Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(LOCK))?;
     for _ in 0..HOLDER_TRIES {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(Some(file)),
@@ -152,7 +168,10 @@ fn read_order(from: impl Read) -> io::Result<ShimOrder> {
     if order.version == VERSION {
         return Ok(order);
     }
-    Err(io::Error::other(format!("order version {} is not {VERSION}", order.version)))
+    Err(io::Error::other(format!(
+        "order version {} is not {VERSION}",
+        order.version
+    )))
 }
 
 const EXIT_DRAFT: &str = "exit.json.draft";
@@ -176,7 +195,11 @@ fn put(name: &str, content: &[u8], safely: bool) -> io::Result<()> {
 fn write_exit(record: &ExitRecord) -> io::Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.resize(text.len().max(EXIT_ROOM), b' ');
-    let mut file = File::options().write(true).create(true).truncate(false).open(EXIT_DRAFT)?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(EXIT_DRAFT)?;
     file.write_all(&text)?;
     file.sync_all()?;
     std::fs::rename(EXIT_DRAFT, EXIT)?;
@@ -195,7 +218,9 @@ fn interrupt(control: &Control, pid: u32) {
 /// Opens the socket; without one the run goes on, unheard.
 fn open_socket(journal: &Journal) -> Option<UnixListener> {
     let _ = std::fs::remove_file(SOCKET);
-    UnixListener::bind(SOCKET).map_err(|err| journal.note(&format!("no socket: {err}"))).ok()
+    UnixListener::bind(SOCKET)
+        .map_err(|err| journal.note(&format!("no socket: {err}")))
+        .ok()
 }
 
 /// Makes the agent's folder for temporary files.

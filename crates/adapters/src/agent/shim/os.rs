@@ -35,7 +35,10 @@ pub(super) fn detach() -> io::Result<()> {
 
 /// Processor time in milliseconds and the largest resident memory in bytes of all descendants
 /// that have ended and were waited for.
-#[expect(unsafe_code, reason = "rustix has no getrusage; the call fills a struct of ours")]
+#[expect(
+    unsafe_code,
+    reason = "rustix has no getrusage; the call fills a struct of ours"
+)]
 pub(super) fn used_by_children() -> (u64, u64) {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a whole rusage, and all zeroes is a valid one.

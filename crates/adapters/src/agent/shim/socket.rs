@@ -45,7 +45,9 @@ pub(super) fn listen(listener: &UnixListener, desk: &Arc<Desk>) {
             continue;
         }
         let (desk, counter) = (Arc::clone(desk), Arc::clone(&open));
-        let thread = std::thread::Builder::new().name("connection".into()).stack_size(STACK);
+        let thread = std::thread::Builder::new()
+            .name("connection".into())
+            .stack_size(STACK);
         let started = thread.spawn(move || {
             // A connection that breaks is its owner's loss.
             let _ = desk.serve(&stream);
@@ -64,7 +66,9 @@ impl Desk {
         let mut line = Vec::new();
         loop {
             line.clear();
-            (&mut reader).take(COMMAND_CAP).read_until(b'\n', &mut line)?;
+            (&mut reader)
+                .take(COMMAND_CAP)
+                .read_until(b'\n', &mut line)?;
             if line.last() != Some(&b'\n') {
                 return Ok(());
             }
@@ -100,7 +104,8 @@ impl Desk {
                 Ok(String::new())
             }
             "stop" => {
-                self.control.ask_stop(if rest.is_empty() { "asked" } else { rest });
+                self.control
+                    .ask_stop(if rest.is_empty() { "asked" } else { rest });
                 Ok(String::new())
             }
             _ => Err("no such command".into()),
@@ -111,7 +116,9 @@ impl Desk {
         let mut to = stream;
         let mut told = None;
         loop {
-            self.control.wait(STILL, |facts| facts.over || Some((facts.out, facts.err)) != told);
+            self.control.wait(STILL, |facts| {
+                facts.over || Some((facts.out, facts.err)) != told
+            });
             let facts = self.control.facts();
             let now = (facts.out, facts.err);
             let news = match told {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 
 use super::super::procs;
 use super::cgroup::Cgroup;
@@ -46,17 +46,17 @@ pub(super) fn end_all(group: Option<&Cgroup>, leader: u32) -> Result<u32, u32> {
         if Instant::now() > until {
             return Err(killed);
         }
+        killed += if round.is_multiple_of(DEEP_LOOK) {
+            strike(group, &mut known)
+        } else {
+            procs::strike(&procs::own_children(), &mut known)
+        };
         if round == 0 {
             // The leader is gone but not yet forgotten while its group has members.
             if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
         }
-        killed += if round.is_multiple_of(DEEP_LOOK) {
-            strike(group, &mut known)
-        } else {
-            procs::strike(&procs::own_children(), &mut known)
-        };
         round += 1;
         if round > DEEP_LOOK {
             std::thread::sleep(Duration::from_millis(1));
@@ -67,7 +67,7 @@ pub(super) fn end_all(group: Option<&Cgroup>, leader: u32) -> Result<u32, u32> {
 /// Takes note of every child that has ended; gives whether none is left at all.
 fn reap() -> bool {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) | Err(Errno::INTR) => {}
             Ok(None) => return false,
             Err(_) => return true,

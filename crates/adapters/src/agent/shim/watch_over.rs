@@ -9,7 +9,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use cw_core::ports::agents::Stream;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -81,33 +81,58 @@ pub(super) fn run(
     drop(order);
     set_to_work(child, logs, caps, &control, &gate)?;
     if let Some(socket) = socket {
-        let desk = Arc::new(Desk { control: Arc::clone(&control), gate, pid });
+        let desk = Arc::new(Desk {
+            control: Arc::clone(&control),
+            gate,
+            pid,
+        });
         thread("listener", move || listen(&socket, &desk))?;
     }
     let group = Arc::new(group);
     let (hand, of) = (Arc::clone(&control), Arc::clone(&group));
-    thread("stopper", move || stop_when_asked(&hand, pid, grace, of.as_ref().as_ref()))?;
+    thread("stopper", move || {
+        stop_when_asked(&hand, pid, grace, of.as_ref().as_ref());
+    })?;
 
     let status = wait_for(pid);
     record.stopped = control.change(|facts| {
         facts.ended = true;
         facts.stop.clone()
     });
-    finish(&mut record, status, &control, group.as_ref().as_ref(), pid, journal);
+    finish(
+        &mut record,
+        status,
+        &control,
+        group.as_ref().as_ref(),
+        pid,
+        journal,
+    );
     Ok(())
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    Builder::new().name(name.into()).stack_size(STACK).spawn(work).map(drop)
+    Builder::new()
+        .name(name.into())
+        .stack_size(STACK)
+        .spawn(work)
+        .map(drop)
 }
 
 fn log(stream: Stream) -> io::Result<File> {
-    File::options().create(true).truncate(true).read(true).write(true).open(log_name(stream))
+    File::options()
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(log_name(stream))
 }
 
 fn start(order: &ShimOrder) -> io::Result<Child> {
     let args = order.args.iter().map(super::super::order::Text::as_os);
-    let env = order.env.iter().map(|(name, value)| (name.as_os(), value.as_os()));
+    let env = order
+        .env
+        .iter()
+        .map(|(name, value)| (name.as_os(), value.as_os()));
     spawn::agent(order.program.as_os(), args, env, order.cwd.as_os())
 }
 
@@ -132,25 +157,40 @@ fn set_to_work(
     gate: &Arc<Gate>,
 ) -> io::Result<()> {
     let [out_log, err_log] = logs;
-    let pipes: [(Stream, File, Option<Box<dyn Read + Send>>); 2] = [
-        (Stream::Out, out_log, child.stdout.take().map(|pipe| Box::new(pipe) as _)),
-        (Stream::Err, err_log, child.stderr.take().map(|pipe| Box::new(pipe) as _)),
-    ];
-    for (stream, file, pipe) in pipes {
-        let control = Arc::clone(control);
-        let pipe = pipe.ok_or_else(|| io::Error::other("the program has no pipe"))?;
-        thread("keeper", move || {
-            let keeper = Keeper::new(file, line_cap, output_cap);
-            let cut = keeper.keep_all(pipe, &mut |length| control.grew(stream, length));
-            control.change(|facts| {
-                facts.keepers_done += 1;
-                facts.output_cut |= cut;
-            });
-        })?;
-    }
-    let stdin = child.stdin.take().ok_or_else(|| io::Error::other("the program has no pipe"))?;
+    let none = || io::Error::other("the program has no pipe");
+    let out = child.stdout.take().ok_or_else(none)?;
+    let err = child.stderr.take().ok_or_else(none)?;
+    let stdin = child.stdin.take().ok_or_else(none)?;
+    keep(
+        out,
+        Stream::Out,
+        Keeper::new(out_log, line_cap, output_cap),
+        control,
+    )?;
+    keep(
+        err,
+        Stream::Err,
+        Keeper::new(err_log, line_cap, output_cap),
+        control,
+    )?;
     let gate = Arc::clone(gate);
     thread("stdin", move || gate.serve(stdin))
+}
+
+fn keep(
+    from: impl Read + Send + 'static,
+    stream: Stream,
+    keeper: Keeper,
+    control: &Arc<Control>,
+) -> io::Result<()> {
+    let control = Arc::clone(control);
+    thread("keeper", move || {
+        let cut = keeper.keep_all(from, &mut |length| control.grew(stream, length));
+        control.change(|facts| {
+            facts.keepers_done += 1;
+            facts.output_cut |= cut;
+        });
+    })
 }
 
 /// Interrupt, terminate, kill: each after the patience for the one before.
@@ -179,7 +219,7 @@ fn stop_when_asked(control: &Control, pid: u32, grace: [Duration; 2], group: Opt
 fn wait_for(pid: u32) -> Option<WaitStatus> {
     let wanted = i32::try_from(pid).ok().and_then(Pid::from_raw);
     loop {
-        match waitpid(None, WaitOptions::empty()) {
+        match wait(WaitOptions::empty()) {
             Ok(Some((ended, status))) if Some(ended) == wanted => return Some(status),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return None,

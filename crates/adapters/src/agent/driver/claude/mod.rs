@@ -46,7 +46,8 @@ impl Driver for Claude {
         let line: Value = serde_json::from_slice(request).ok()?;
         let id = line["request_id"].as_str()?;
         let request = &line["request"];
-        (request["subtype"] == "can_use_tool").then(|| control_response(id, &decision(request, answer)))
+        (request["subtype"] == "can_use_tool")
+            .then(|| control_response(id, &decision(request, answer)))
     }
 }
 
@@ -70,7 +71,11 @@ fn flags(order: &TurnOrder, cw: &Path) -> Vec<String> {
     .map(str::to_owned)
     .into();
     if let Some(session) = &order.session {
-        let flag = if order.resume { "--resume" } else { "--session-id" };
+        let flag = if order.resume {
+            "--resume"
+        } else {
+            "--session-id"
+        };
         flags.extend([flag.to_owned(), session.clone()]);
     }
     if let Some(model) = &order.model {
@@ -99,9 +104,18 @@ fn mode(permissions: Permissions) -> &'static str {
 /// The tools of `cw` as a server of the Model Context Protocol. Values of the environment are
 /// named, not spelled out: arguments can be read by every user of the machine.
 fn tool_server(cw: &Path) -> Value {
-    let names = ["CW_TASK", "CW_AGENT", "CW_TURN", "CW_TOKEN", "CW_SOCKET", "CW_RUN"];
-    let env: serde_json::Map<String, Value> =
-        names.iter().map(|name| ((*name).to_owned(), json!(format!("${{{name}}}")))).collect();
+    let names = [
+        "CW_TASK",
+        "CW_AGENT",
+        "CW_TURN",
+        "CW_TOKEN",
+        "CW_SOCKET",
+        "CW_RUN",
+    ];
+    let env: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(format!("${{{name}}}"))))
+        .collect();
     json!({"mcpServers": {"cw": {
         "type": "stdio",
         "command": cw.to_string_lossy(),

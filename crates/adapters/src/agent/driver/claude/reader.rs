@@ -64,12 +64,17 @@ impl Output {
             "rate_limit_event" => self.limit(&object["rate_limit_info"]),
             "control_request" => return self.request(object, line),
             "control_cancel_request" => {
-                vec![AgentEvent::RequestWithdrawn { request: owned(object, "request_id") }]
+                vec![AgentEvent::RequestWithdrawn {
+                    request: owned(object, "request_id"),
+                }]
             }
             "result" => return self.result(object),
             _ => Vec::new(),
         };
-        Reading { events, reaction: None }
+        Reading {
+            events,
+            reaction: None,
+        }
     }
 
     fn system(&mut self, object: &Value) -> Vec<AgentEvent> {
@@ -84,7 +89,9 @@ impl Output {
             }
             "permission_denied" => vec![self.deny(one_line(object, "tool_name"))],
             "model_fallback" | "informational" => {
-                vec![AgentEvent::Notice { text: one_line(object, "content") }]
+                vec![AgentEvent::Notice {
+                    text: one_line(object, "content"),
+                }]
             }
             _ => Vec::new(),
         }
@@ -115,7 +122,9 @@ impl Output {
         }
         self.open = true;
         let blocks = list(&message["content"]).filter_map(|block| match text(block, "type") {
-            "text" => Some(AgentEvent::Text { text: clip(text(block, "text"), TEXT_CAP) }),
+            "text" => Some(AgentEvent::Text {
+                text: clip(text(block, "text"), TEXT_CAP),
+            }),
             "tool_use" => Some(AgentEvent::ToolUse {
                 name: one_line(block, "name"),
                 detail: detail(&block["input"]),
@@ -129,8 +138,12 @@ impl Output {
         if text(info, "status") != "rejected" {
             return Vec::new();
         }
-        self.limit_until = info["resetsAt"].as_i64().map(|s| Timestamp(s.saturating_mul(1000)));
-        vec![AgentEvent::LimitReached { until: self.limit_until }]
+        self.limit_until = info["resetsAt"]
+            .as_i64()
+            .map(|s| Timestamp(s.saturating_mul(1000)));
+        vec![AgentEvent::LimitReached {
+            until: self.limit_until,
+        }]
     }
 
     fn deny(&mut self, name: String) -> AgentEvent {
@@ -144,21 +157,39 @@ impl Output {
         let (id, request) = (owned(object, "request_id"), &object["request"]);
         if text(request, "subtype") != "can_use_tool" {
             let refusal = refuse_control(&id, "not supported here");
-            return Reading { events: Vec::new(), reaction: Some(Reaction::Send(refusal)) };
+            return Reading {
+                events: Vec::new(),
+                reaction: Some(Reaction::Send(refusal)),
+            };
         }
         let tool = one_line(request, "tool_name");
         if tool != ASK_TOOL && self.permissions == Permissions::Bypass {
             let answer = Claude.answer(&line.bytes, &Answer::Allow);
-            return Reading { events: Vec::new(), reaction: answer.map(Reaction::Send) };
+            return Reading {
+                events: Vec::new(),
+                reaction: answer.map(Reaction::Send),
+            };
         }
         let (reply, input) = (ReplyTo(line.offset), &request["input"]);
         let event = if tool == ASK_TOOL {
             let questions = list(&input["questions"]).take(16).map(question).collect();
-            AgentEvent::Question { reply, request: id, questions }
+            AgentEvent::Question {
+                reply,
+                request: id,
+                questions,
+            }
         } else {
-            AgentEvent::PermissionRequest { reply, request: id, tool, detail: detail(input) }
+            AgentEvent::PermissionRequest {
+                reply,
+                request: id,
+                tool,
+                detail: detail(input),
+            }
         };
-        Reading { events: vec![event], reaction: None }
+        Reading {
+            events: vec![event],
+            reaction: None,
+        }
     }
 
     fn result(&mut self, object: &Value) -> Reading {
@@ -176,9 +207,14 @@ impl Output {
         };
         if !last.ok && last.is_limit() {
             self.limit_until = self.limit_until.or_else(|| time_in(&last.text));
-            events.push(AgentEvent::LimitReached { until: self.limit_until });
+            events.push(AgentEvent::LimitReached {
+                until: self.limit_until,
+            });
         }
-        events.push(AgentEvent::Result { ok: last.ok, summary: last.text.clone() });
+        events.push(AgentEvent::Result {
+            ok: last.ok,
+            summary: last.text.clone(),
+        });
         self.open = false;
         let reaction = last.idle.then_some(Reaction::CloseStdin);
         self.last = Some(last);
@@ -188,20 +224,37 @@ impl Output {
     fn of_result(&self, last: &Last) -> Verdict {
         let why = last.text.clone();
         if last.ok {
-            return Verdict::Done { summary: why, denied: self.denied.clone() };
+            return Verdict::Done {
+                summary: why,
+                denied: self.denied.clone(),
+            };
         }
         if self.resume && is_unknown_session(&why) {
             return Verdict::SessionUnknown;
         }
         if last.is_limit() {
-            return Verdict::Limit { until: self.limit_until, why };
+            return Verdict::Limit {
+                until: self.limit_until,
+                why,
+            };
         }
         if matches!(last.status, Some(401 | 403)) || is_login(&why) {
-            return Verdict::Auth { why, hint: LOGIN_HINT.to_owned() };
+            return Verdict::Auth {
+                why,
+                hint: LOGIN_HINT.to_owned(),
+            };
         }
-        let why = if why.is_empty() { "the program gave no reason".to_owned() } else { why };
+        let why = if why.is_empty() {
+            "the program gave no reason".to_owned()
+        } else {
+            why
+        };
         let fatal = matches!(last.status, Some(400 | 402 | 404));
-        Verdict::Failed { why, hint: None, fatal }
+        Verdict::Failed {
+            why,
+            hint: None,
+            fatal,
+        }
     }
 
     fn without_result(&self, exit: &Exit) -> Verdict {
@@ -213,12 +266,17 @@ impl Output {
         }
         if self.words.any(is_login) {
             let why = self.words.last().unwrap_or_default().to_owned();
-            return Verdict::Auth { why, hint: LOGIN_HINT.to_owned() };
+            return Verdict::Auth {
+                why,
+                hint: LOGIN_HINT.to_owned(),
+            };
         }
         match ended_badly(exit, &self.words) {
-            Verdict::Failed { hint, fatal, .. } if exit.code == Some(0) => {
-                Verdict::Failed { why: "it ended without a result".to_owned(), hint, fatal }
-            }
+            Verdict::Failed { hint, fatal, .. } if exit.code == Some(0) => Verdict::Failed {
+                why: "it ended without a result".to_owned(),
+                hint,
+                fatal,
+            },
             verdict => verdict,
         }
     }
@@ -229,7 +287,10 @@ impl Reader for Output {
         let shown = |text: &str| clip(text, TEXT_CAP);
         if line.form == LineForm::Note {
             let text = shown(&String::from_utf8_lossy(&line.bytes));
-            return Reading { events: vec![AgentEvent::Notice { text }], reaction: None };
+            return Reading {
+                events: vec![AgentEvent::Notice { text }],
+                reaction: None,
+            };
         }
         if stream == Stream::Out
             && let Ok(object @ Value::Object(_)) = serde_json::from_slice(&line.bytes)
@@ -238,8 +299,15 @@ impl Reader for Output {
         }
         self.words.hear(line);
         let text = shown(&String::from_utf8_lossy(&line.bytes));
-        let events = if text.trim().is_empty() { Vec::new() } else { vec![AgentEvent::Log { stream, text }] };
-        Reading { events, reaction: None }
+        let events = if text.trim().is_empty() {
+            Vec::new()
+        } else {
+            vec![AgentEvent::Log { stream, text }]
+        };
+        Reading {
+            events,
+            reaction: None,
+        }
     }
 
     fn should_go(&self) -> bool {
@@ -262,9 +330,13 @@ impl Last {
     fn is_limit(&self) -> bool {
         self.status == Some(429)
             || self.kind == "rate_limit_error"
-            || ["usage limit reached", "hit your limit", "hit your session limit"]
-                .iter()
-                .any(|phrase| self.text.to_lowercase().contains(phrase))
+            || [
+                "usage limit reached",
+                "hit your limit",
+                "hit your session limit",
+            ]
+            .iter()
+            .any(|phrase| self.text.to_lowercase().contains(phrase))
     }
 }
 
@@ -273,15 +345,23 @@ fn is_unknown_session(text: &str) -> bool {
 }
 
 fn is_login(text: &str) -> bool {
-    ["Invalid API key", "/login", "Not logged in", "authentication_error", "OAuth token"]
-        .iter()
-        .any(|phrase| text.contains(phrase))
+    [
+        "Invalid API key",
+        "/login",
+        "Not logged in",
+        "authentication_error",
+        "OAuth token",
+    ]
+    .iter()
+    .any(|phrase| text.contains(phrase))
 }
 
 /// Older versions put the end of a limit behind a bar, in seconds since 1970.
 fn time_in(text: &str) -> Option<Timestamp> {
     let seconds: i64 = text.rsplit_once('|')?.1.trim().parse().ok()?;
-    (1_000_000_000..100_000_000_000).contains(&seconds).then(|| Timestamp(seconds * 1000))
+    (1_000_000_000..100_000_000_000)
+        .contains(&seconds)
+        .then(|| Timestamp(seconds * 1000))
 }
 
 fn words_of(result: &Value) -> String {
@@ -289,7 +369,11 @@ fn words_of(result: &Value) -> String {
         Some(words) => clip(words, TEXT_CAP),
         None => {
             let errors: Vec<&str> = list(&result["errors"]).filter_map(Value::as_str).collect();
-            let known = if errors.is_empty() { text(result, "subtype") } else { &errors.join("; ") };
+            let known = if errors.is_empty() {
+                text(result, "subtype")
+            } else {
+                &errors.join("; ")
+            };
             clip(known, TEXT_CAP)
         }
     }
@@ -298,16 +382,34 @@ fn words_of(result: &Value) -> String {
 fn question(of: &Value) -> Question {
     Question {
         text: clip(text(of, "question"), TEXT_CAP),
-        options: list(&of["options"]).take(16).map(|option| one_line(option, "label")).collect(),
+        options: list(&of["options"])
+            .take(16)
+            .map(|option| one_line(option, "label"))
+            .collect(),
         several: of["multiSelect"] == true,
     }
 }
 
 /// What a tool is used with, in one line: the field that says most.
 fn detail(input: &Value) -> String {
-    let telling = ["command", "file_path", "notebook_path", "path", "pattern", "url", "query", "description"];
+    let telling = [
+        "command",
+        "file_path",
+        "notebook_path",
+        "path",
+        "pattern",
+        "url",
+        "query",
+        "description",
+    ];
     let found = telling.iter().find_map(|key| input[*key].as_str());
-    let all = || if input.is_object() { input.to_string() } else { String::new() };
+    let all = || {
+        if input.is_object() {
+            input.to_string()
+        } else {
+            String::new()
+        }
+    };
     clip_line(&found.map_or_else(all, str::to_owned), LINE_TEXT_CAP)
 }
 

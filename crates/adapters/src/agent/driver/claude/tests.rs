@@ -20,7 +20,10 @@ fn recorded(name: &str) -> Vec<LogLine> {
             Some(_) => None,
         }
     });
-    printed.enumerate().map(|(n, text)| line(n as u64 * 10, &text)).collect()
+    printed
+        .enumerate()
+        .map(|(n, text)| line(n as u64 * 10, &text))
+        .collect()
 }
 
 fn testdata() -> PathBuf {
@@ -28,7 +31,12 @@ fn testdata() -> PathBuf {
 }
 
 fn line(offset: u64, text: &str) -> LogLine {
-    LogLine { at: Timestamp(1), offset, bytes: text.into(), form: LineForm::Whole }
+    LogLine {
+        at: Timestamp(1),
+        offset,
+        bytes: text.into(),
+        form: LineForm::Whole,
+    }
 }
 
 struct Told {
@@ -45,7 +53,11 @@ fn read(lines: &[LogLine], permissions: Permissions) -> Told {
         events.extend(reading.events);
         reactions.extend(reading.reaction);
     }
-    Told { events, reactions, reader }
+    Told {
+        events,
+        reactions,
+        reader,
+    }
 }
 
 fn play(name: &str) -> Told {
@@ -53,7 +65,10 @@ fn play(name: &str) -> Told {
 }
 
 fn exit(code: i32) -> Exit {
-    Exit { code: Some(code), ..Exit::default() }
+    Exit {
+        code: Some(code),
+        ..Exit::default()
+    }
 }
 
 fn verdict(name: &str, code: i32) -> Verdict {
@@ -100,11 +115,17 @@ fn order() -> TurnOrder {
 }
 
 fn words(launch: &Launch) -> Vec<String> {
-    launch.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
+    launch
+        .args
+        .iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn has_pair(words: &[String], flag: &str, value: &str) -> bool {
-    words.windows(2).any(|pair| pair[0] == flag && pair[1] == value)
+    words
+        .windows(2)
+        .any(|pair| pair[0] == flag && pair[1] == value)
 }
 
 #[test]
@@ -116,22 +137,49 @@ fn it_is_started_so_that_no_repository_can_take_it_over() {
     assert!(words.contains(&"--strict-mcp-config".into()));
     assert!(has_pair(&words, "--permission-prompt-tool", "stdio"));
     assert!(has_pair(&words, "--permission-mode", "acceptEdits"));
-    assert!(has_pair(&words, "--session-id", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"));
+    assert!(has_pair(
+        &words,
+        "--session-id",
+        "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+    ));
     assert!(words.contains(&"--allowedTools=Bash(cargo *),mcp__cw".into()));
-    assert!(!words.iter().any(|word| word.contains("s3cret")), "no secret in the arguments");
-    assert!(launch.env.contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1")));
+    assert!(
+        !words.iter().any(|word| word.contains("s3cret")),
+        "no secret in the arguments"
+    );
+    assert!(
+        launch
+            .env
+            .contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"))
+    );
     assert!(launch.keep_stdin_open);
 }
 
 #[test]
 fn a_resume_names_the_session_and_the_prompt_is_the_second_line() {
-    let resumed = TurnOrder { resume: true, tools: false, allow: Vec::new(), ..order() };
+    let resumed = TurnOrder {
+        resume: true,
+        tools: false,
+        allow: Vec::new(),
+        ..order()
+    };
     let launch = Claude.launch(&resumed, Path::new("/bin/cw"));
     let words = words(&launch);
-    assert!(has_pair(&words, "--resume", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"));
-    assert!(!words.iter().any(|word| word.starts_with("--session-id") || word.contains("mcp-config=")));
+    assert!(has_pair(
+        &words,
+        "--resume",
+        "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+    ));
+    assert!(
+        !words
+            .iter()
+            .any(|word| word.starts_with("--session-id") || word.contains("mcp-config="))
+    );
     let stdin = String::from_utf8(launch.stdin).unwrap();
-    let lines: Vec<Value> = stdin.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = stdin
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines[0]["request"]["subtype"], "initialize");
     assert_eq!(lines[1]["message"]["content"], "do \"it\"\nnow");
 }
@@ -142,9 +190,14 @@ fn a_plain_success_is_done_and_paid_once() {
     assert!(matches!(told.reader.verdict(&exit(0)),
         Verdict::Done { summary, denied } if summary == "Done: hello.txt committed." && denied.is_empty()));
     assert_eq!((micro_usd(&told.events), tokens(&told.events)), (2400, 360));
-    let session = AgentEvent::SessionStarted { id: "412c2dbd-0d8e-499d-acfb-a64c4903edb5".into() };
+    let session = AgentEvent::SessionStarted {
+        id: "412c2dbd-0d8e-499d-acfb-a64c4903edb5".into(),
+    };
     assert_eq!(told.events[0], session);
-    let tool = AgentEvent::ToolUse { name: "Write".into(), detail: "/repo/basic/hello.txt".into() };
+    let tool = AgentEvent::ToolUse {
+        name: "Write".into(),
+        detail: "/repo/basic/hello.txt".into(),
+    };
     assert!(told.events.contains(&tool));
     assert_eq!(told.reactions, [Reaction::CloseStdin]);
     assert!(told.reader.should_go());
@@ -163,14 +216,19 @@ fn a_second_result_counts_once_more_and_the_last_one_decides() {
     let told = play("background-task-two-results");
     assert_eq!(micro_usd(&told.events), 2400);
     let verdict = told.reader.verdict(&exit(0));
-    assert!(matches!(verdict, Verdict::Done { summary, .. } if summary == "woken by the background task"));
+    assert!(
+        matches!(verdict, Verdict::Done { summary, .. } if summary == "woken by the background task")
+    );
     assert_eq!(micro_usd(&play("subagent").events), 3200);
 }
 
 #[test]
 fn between_two_results_it_should_not_go() {
     let lines = recorded("background-task-two-results");
-    let first = lines.iter().position(|l| l.bytes.windows(8).any(|w| w == b"\"result\"")).unwrap();
+    let first = lines
+        .iter()
+        .position(|l| l.bytes.windows(8).any(|w| w == b"\"result\""))
+        .unwrap();
     assert!(read(&lines[..=first], Permissions::Ask).reader.should_go());
     let init = lines.len() - 2;
     assert!(!read(&lines[..init], Permissions::Ask).reader.should_go());
@@ -178,22 +236,48 @@ fn between_two_results_it_should_not_go() {
 
 #[test]
 fn a_success_that_says_error_is_none() {
-    let Verdict::Limit { until: None, why } = verdict("api-429", 1) else { panic!() };
+    let Verdict::Limit { until: None, why } = verdict("api-429", 1) else {
+        panic!()
+    };
     assert!(why.contains("429"), "{why}");
-    assert!(matches!(verdict("connection-reset", 1), Verdict::Failed { fatal: false, .. }));
-    assert!(matches!(verdict("max-turns", 1), Verdict::Failed { why, .. } if why.contains("maximum number of turns")));
-    assert!(matches!(verdict("max-budget", 1), Verdict::Failed { why, .. } if why.contains("budget")));
-    assert!(matches!(verdict("sigint-in-tool", 0), Verdict::Failed { .. }));
-    assert!(matches!(verdict("sigterm-in-tool", 143), Verdict::Failed { why, .. } if why.contains("143")));
-    assert!(matches!(verdict("json-schema-never-met", 0), Verdict::Done { .. }));
-    assert!(matches!(verdict("api-429-retry-after", 0), Verdict::Done { .. }));
+    assert!(matches!(
+        verdict("connection-reset", 1),
+        Verdict::Failed { fatal: false, .. }
+    ));
+    assert!(
+        matches!(verdict("max-turns", 1), Verdict::Failed { why, .. } if why.contains("maximum number of turns"))
+    );
+    assert!(
+        matches!(verdict("max-budget", 1), Verdict::Failed { why, .. } if why.contains("budget"))
+    );
+    assert!(matches!(
+        verdict("sigint-in-tool", 0),
+        Verdict::Failed { .. }
+    ));
+    assert!(
+        matches!(verdict("sigterm-in-tool", 143), Verdict::Failed { why, .. } if why.contains("143"))
+    );
+    assert!(matches!(
+        verdict("json-schema-never-met", 0),
+        Verdict::Done { .. }
+    ));
+    assert!(matches!(
+        verdict("api-429-retry-after", 0),
+        Verdict::Done { .. }
+    ));
 }
 
 #[test]
 fn an_unknown_session_asks_for_a_new_one() {
-    assert_eq!(verdict("resume-unknown-session", 1), Verdict::SessionUnknown);
+    assert_eq!(
+        verdict("resume-unknown-session", 1),
+        Verdict::SessionUnknown
+    );
     let mut reader = Claude.reader(false, Permissions::Ask);
-    reader.line(Stream::Err, &line(0, "Error: Session ID 1b4e is already in use."));
+    reader.line(
+        Stream::Err,
+        &line(0, "Error: Session ID 1b4e is already in use."),
+    );
     assert_eq!(reader.verdict(&exit(1)), Verdict::SessionTaken);
 }
 
@@ -201,7 +285,9 @@ fn an_unknown_session_asks_for_a_new_one() {
 fn being_kept_out_says_how_to_get_in() {
     let result = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":401,"result":"no"}"#;
     let told = read(&[line(0, result)], Permissions::Ask);
-    assert!(matches!(told.reader.verdict(&exit(1)), Verdict::Auth { hint, .. } if hint.contains("pass_env")));
+    assert!(
+        matches!(told.reader.verdict(&exit(1)), Verdict::Auth { hint, .. } if hint.contains("pass_env"))
+    );
     let retries = play("api-401").events;
     let retry = |e: &AgentEvent| matches!(e, AgentEvent::Retrying { why, .. } if why == "authentication_failed (401)");
     assert_eq!(retries.iter().filter(|e| retry(e)).count(), 8);
@@ -214,23 +300,32 @@ fn a_limit_ends_when_the_program_says() {
     let until = Some(Timestamp(1_795_459_704_000));
     let told = read(&[line(0, event), line(9, result)], Permissions::Ask);
     assert!(matches!(told.reader.verdict(&exit(1)), Verdict::Limit { until: u, .. } if u == until));
-    let old = r#"{"type":"result","is_error":true,"result":"Claude AI usage limit reached|1795459704"}"#;
+    let old =
+        r#"{"type":"result","is_error":true,"result":"Claude AI usage limit reached|1795459704"}"#;
     let told = read(&[line(0, old)], Permissions::Ask);
     assert!(matches!(told.reader.verdict(&exit(1)), Verdict::Limit { until: u, .. } if u == until));
 }
 
 #[test]
 fn a_denied_tool_is_told_with_the_success() {
-    assert!(matches!(verdict("tool-denied", 0), Verdict::Done { denied, .. } if denied == ["Write"]));
+    assert!(
+        matches!(verdict("tool-denied", 0), Verdict::Done { denied, .. } if denied == ["Write"])
+    );
 }
 
 #[test]
 fn a_broken_tool_server_and_a_fallback_are_noticed() {
     let notices = |name: &str| {
         let events = play(name).events;
-        events.into_iter().filter(|e| matches!(e, AgentEvent::Notice { .. })).count()
+        events
+            .into_iter()
+            .filter(|e| matches!(e, AgentEvent::Notice { .. }))
+            .count()
     };
-    assert_eq!((notices("mcp-server-broken"), notices("api-529-fallback")), (1, 1));
+    assert_eq!(
+        (notices("mcp-server-broken"), notices("api-529-fallback")),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -238,18 +333,37 @@ fn requests_carry_their_place_and_are_answered_from_their_own_line() {
     let lines = recorded("both-ways-1");
     let told = read(&lines, Permissions::Ask);
     let asked = told.events.iter().filter_map(|event| match event {
-        AgentEvent::PermissionRequest { reply, tool, detail, .. } => Some((*reply, tool.clone(), detail.clone())),
+        AgentEvent::PermissionRequest {
+            reply,
+            tool,
+            detail,
+            ..
+        } => Some((*reply, tool.clone(), detail.clone())),
         _ => None,
     });
     let asked: Vec<_> = asked.collect();
     assert_eq!(asked.len(), 2);
-    assert_eq!((asked[0].1.as_str(), asked[0].2.as_str()), ("Write", "/repo/bidi/b.txt"));
-    let request = lines.iter().find(|l| ReplyTo(l.offset) == asked[0].0).unwrap();
+    assert_eq!(
+        (asked[0].1.as_str(), asked[0].2.as_str()),
+        ("Write", "/repo/bidi/b.txt")
+    );
+    let request = lines
+        .iter()
+        .find(|l| ReplyTo(l.offset) == asked[0].0)
+        .unwrap();
     let answer = Claude.answer(&request.bytes, &Answer::Allow).unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!(answer["response"]["request_id"], "3fb96c65-0668-400d-b359-ad2a88ee5750");
-    assert_eq!(answer["response"]["response"]["updatedInput"]["content"], "b");
-    let no = Claude.answer(&request.bytes, &Answer::Deny { why: "no".into() }).unwrap();
+    assert_eq!(
+        answer["response"]["request_id"],
+        "3fb96c65-0668-400d-b359-ad2a88ee5750"
+    );
+    assert_eq!(
+        answer["response"]["response"]["updatedInput"]["content"],
+        "b"
+    );
+    let no = Claude
+        .answer(&request.bytes, &Answer::Deny { why: "no".into() })
+        .unwrap();
     assert!(no.contains(r#""behavior":"deny""#) && no.contains(r#""message":"no""#));
 }
 
@@ -257,30 +371,61 @@ fn requests_carry_their_place_and_are_answered_from_their_own_line() {
 fn a_question_is_answered_under_its_own_words() {
     let lines = recorded("both-ways-1");
     let told = read(&lines, Permissions::Bypass);
-    let Some(AgentEvent::Question { reply, questions, .. }) =
-        told.events.iter().find(|e| matches!(e, AgentEvent::Question { .. })) else { panic!("no question") };
+    let Some(AgentEvent::Question {
+        reply, questions, ..
+    }) = told
+        .events
+        .iter()
+        .find(|e| matches!(e, AgentEvent::Question { .. }))
+    else {
+        panic!("no question")
+    };
     assert_eq!(questions[0].text, "Which color?");
     assert_eq!(questions[0].options, ["Red", "Blue"]);
     let request = lines.iter().find(|l| l.offset == reply.0).unwrap();
-    let answer = Claude.answer(&request.bytes, &Answer::Answers(vec!["Blue".into()])).unwrap();
+    let answer = Claude
+        .answer(&request.bytes, &Answer::Answers(vec!["Blue".into()]))
+        .unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!(answer["response"]["response"]["updatedInput"]["answers"]["Which color?"], "Blue");
+    assert_eq!(
+        answer["response"]["response"]["updatedInput"]["answers"]["Which color?"],
+        "Blue"
+    );
 }
 
 #[test]
 fn with_bypass_a_permission_is_given_without_asking() {
     let told = read(&recorded("both-ways-2"), Permissions::Bypass);
-    let sent = told.reactions.iter().filter(|r| matches!(r, Reaction::Send(s) if s.contains("allow"))).count();
+    let sent = told
+        .reactions
+        .iter()
+        .filter(|r| matches!(r, Reaction::Send(s) if s.contains("allow")))
+        .count();
     assert_eq!(sent, 2);
-    assert!(!told.events.iter().any(|e| matches!(e, AgentEvent::PermissionRequest { .. })));
+    assert!(
+        !told
+            .events
+            .iter()
+            .any(|e| matches!(e, AgentEvent::PermissionRequest { .. }))
+    );
 }
 
 #[test]
 fn a_stop_for_staying_on_does_not_spoil_the_result() {
     let told = play("ok-write-and-commit");
-    let stopped = |why: &str| Exit { signal: Some(15), stopped: Some(why.into()), ..Exit::default() };
-    assert!(matches!(told.reader.verdict(&stopped("lingered")), Verdict::Done { .. }));
-    assert!(matches!(told.reader.verdict(&stopped("user")), Verdict::Stopped { .. }));
+    let stopped = |why: &str| Exit {
+        signal: Some(15),
+        stopped: Some(why.into()),
+        ..Exit::default()
+    };
+    assert!(matches!(
+        told.reader.verdict(&stopped("lingered")),
+        Verdict::Done { .. }
+    ));
+    assert!(matches!(
+        told.reader.verdict(&stopped("user")),
+        Verdict::Stopped { .. }
+    ));
 }
 
 #[test]
@@ -300,7 +445,10 @@ fn every_recording_is_read_whole_cut_and_garbled() {
                 reader.line(Stream::Out, &part);
             }
         }
-        assert!(!matches!(reader.verdict(&exit(0)), Verdict::Done { .. }), "{name}");
+        assert!(
+            !matches!(reader.verdict(&exit(0)), Verdict::Done { .. }),
+            "{name}"
+        );
     }
 }
 

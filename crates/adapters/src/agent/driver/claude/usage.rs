@@ -14,13 +14,18 @@ pub(super) struct Meter {
 impl Meter {
     /// What was used since the result before, if anything.
     pub(super) fn since_last(&mut self, result: &Value) -> Option<AgentEvent> {
-        let since = result.get("model_usage_since_last_result").filter(|v| v.is_object());
+        let since = result
+            .get("model_usage_since_last_result")
+            .filter(|v| v.is_object());
         let (micro_usd, tokens) = match since {
             Some(models) => sum(models),
             None => {
                 let now = sum(&result["modelUsage"]);
                 let before = std::mem::replace(&mut self.before, now);
-                (now.0.saturating_sub(before.0), difference(&now.1, &before.1))
+                (
+                    now.0.saturating_sub(before.0),
+                    difference(&now.1, &before.1),
+                )
             }
         };
         (micro_usd > 0 || tokens.total() > 0).then_some(AgentEvent::Usage { micro_usd, tokens })
@@ -38,14 +43,25 @@ fn difference(now: &Tokens, before: &Tokens) -> Tokens {
 
 fn sum(models: &Value) -> (u64, Tokens) {
     let mut total = (0_u64, Tokens::default());
-    for model in models.as_object().into_iter().flatten().map(|(_, model)| model) {
+    for model in models
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(_, model)| model)
+    {
         let count = |key: &str| model[key].as_u64().unwrap_or(0);
         let tokens = &mut total.1;
-        total.0 = total.0.saturating_add(micro(model["costUSD"].as_f64().unwrap_or(0.0)));
+        total.0 = total
+            .0
+            .saturating_add(micro(model["costUSD"].as_f64().unwrap_or(0.0)));
         tokens.input = tokens.input.saturating_add(count("inputTokens"));
         tokens.output = tokens.output.saturating_add(count("outputTokens"));
-        tokens.cache_read = tokens.cache_read.saturating_add(count("cacheReadInputTokens"));
-        tokens.cache_write = tokens.cache_write.saturating_add(count("cacheCreationInputTokens"));
+        tokens.cache_read = tokens
+            .cache_read
+            .saturating_add(count("cacheReadInputTokens"));
+        tokens.cache_write = tokens
+            .cache_write
+            .saturating_add(count("cacheCreationInputTokens"));
     }
     total
 }
