@@ -1,0 +1,94 @@
+//! Taking a worktree away: what it holds is kept under refs, its folder goes to the trash (a
+//! rename, whatever its size), its registration goes with it, its branch stays.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use cw_core::domain::oid::Oid;
+use cw_core::ports::workspaces::{Release, Released};
+
+use super::collect::last_head;
+use super::error::GitError;
+use super::prepare::keep_leftovers;
+use super::repo::Repo;
+use super::root::Root;
+use super::worktree::Tree;
+
+pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Released, GitError> {
+    let path = root.own(&ask.path)?;
+    repo.locks.alone(&path, || {
+        let mut kept = Vec::new();
+        match repo.worktree_at(&path)? {
+            Some(tree) if tree.is_present() && tree.is_whole() => {
+                tree.claim(root)?;
+                tree.mend()?;
+                tree.undo_half_merge()?;
+                kept = keep_work(&tree, ask)?;
+            }
+            Some(tree) => tree.claim(root)?,
+            None => kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?),
+        }
+        if path.symlink_metadata().is_ok() {
+            root.discard(&path)?;
+        }
+        // Looked for again under the lock: another process may have done the rest.
+        repo.locks.exclusive(&repo.worktrees_lock(), |_| {
+            repo.worktree_at(&path)?.map_or(Ok(()), |tree| tree.unregister())
+        })?;
+        Ok(Released { kept })
+    })
+}
+
+/// Keeps uncommitted files, and commits that only this worktree's HEAD or its log still knows.
+fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
+    let repo = tree.repo;
+    let tip = repo.tip(&ask.branch)?;
+    let head = tree.head()?.commit.or_else(|| tip.clone());
+    let head = match head {
+        Some(head) => Some(head),
+        None => last_head(tree)?,
+    };
+    let Some(head) = head else { return Ok(Vec::new()) };
+    // The copied files are in the main checkout; one that the agent changed is its work.
+    let copies = tree.copies();
+    let unchanged = copies.iter().filter(|(path, print)| tree.is_unchanged_copy(path, **print));
+    let leave_out: BTreeSet<Vec<u8>> = unchanged.map(|(path, _)| path.clone()).collect();
+    let capture = tree.capture(&head, &leave_out)?;
+    let mut kept = repo.keep_nested(&tree.admin, &tree.path, &capture.nested, &ask.kept, ask.at)?;
+    let merging = tree.merge_heads();
+    if capture.tree != repo.tree_of(&head)? || !merging.is_empty() {
+        let parents = [vec![head.clone()], merging].concat();
+        let subject = format!("Keep what {} left", ask.branch);
+        kept.push(repo.keep_tree(&capture.tree, &parents, &subject, &ask.kept, ask.at)?);
+    }
+    let mut candidates = vec![head];
+    candidates.extend(tree.put_aside());
+    candidates.extend(tree.past_heads());
+    for lost in on_no_ref(repo, &candidates)? {
+        kept.push(repo.keep(&ask.kept, &lost)?);
+    }
+    Ok(kept)
+}
+
+/// Those of the commits that no ref leads to, without those that another of them leads to.
+fn on_no_ref(repo: &Repo<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
+    let mut input = Vec::new();
+    for oid in commits.iter().collect::<BTreeSet<_>>() {
+        let _written = writeln!(input, "{oid}");
+    }
+    let list = ["rev-list", "--ignore-missing", "--stdin", "--topo-order", "--parents", "--not", "--all"];
+    let output = repo.git().args(list).input(input).succeed()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut led_to: BTreeSet<&str> = BTreeSet::new();
+    let mut heads = Vec::new();
+    // Children come before their parents.
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let Some(commit) = words.next() else { continue };
+        if !led_to.contains(commit) {
+            heads.push(Oid::new(commit).map_err(|_| output.unreadable())?);
+        }
+        led_to.extend(words);
+    }
+    Ok(heads)
+}

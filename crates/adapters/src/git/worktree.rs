@@ -1,0 +1,239 @@
+//! One worktree and the folder in which git (and `cw`, in files named `cw-…`) remembers it:
+//! finding it, telling whether it is whole and ours, mending it, taking its registration away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cw_core::domain::oid::Oid;
+
+use super::door::Git;
+use super::error::GitError;
+use super::locks::mend_worktree_locks;
+use super::repo::{Repo, path_of, remove_file, resolve, write_whole};
+use super::root::{Root, discard_into};
+
+/// Whose worktree it is: the branch, or `gate`.
+const OWNER: &str = "cw-owner";
+/// The checkout is complete: what differs from then on is the agent's.
+const READY: &str = "cw-ready";
+/// No turn was collected from it yet.
+const FRESH: &str = "cw-fresh";
+
+/// What git remembers of an operation under way, and what it is called.
+const OPERATIONS: &[(&str, &str)] = &[
+    ("MERGE_HEAD", "merge"),
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer", "cherry-pick"),
+    ("BISECT_LOG", "bisect"),
+];
+/// What else goes when an operation is over.
+const REMAINS: &[&str] = &["MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG", "REBASE_HEAD"];
+
+/// A registered worktree.
+pub(super) struct Tree<'r> {
+    pub(super) repo: &'r Repo<'r>,
+    /// Its own git folder, `<git dir>/worktrees/<name>`.
+    pub(super) admin: PathBuf,
+    /// Its checkout.
+    pub(super) path: PathBuf,
+}
+
+/// Where a worktree's HEAD stands.
+pub(super) struct Head {
+    /// The branch; `None` when detached.
+    pub(super) branch: Option<String>,
+    /// The commit; `None` when the branch has none.
+    pub(super) commit: Option<Oid>,
+}
+
+impl<'r> Repo<'r> {
+    /// The worktree registered for `path`, whole or not.
+    pub(super) fn worktree_at(&'r self, path: &Path) -> Result<Option<Tree<'r>>, GitError> {
+        Ok(self.registered()?.into_iter().find(|tree| tree.path == path))
+    }
+
+    /// All registered worktrees.
+    pub(super) fn registered(&'r self) -> Result<Vec<Tree<'r>>, GitError> {
+        let folder = self.common.join("worktrees");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let admin = entry.path();
+            let Ok(bytes) = fs::read(admin.join("gitdir")) else { continue };
+            let file = path_of(bytes.trim_ascii_end());
+            let file = if file.is_absolute() { file } else { admin.join(file) };
+            if let Some(path) = file.parent() {
+                found.push(Tree { repo: self, admin, path: path.to_owned() });
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl<'r> Tree<'r> {
+    /// A command in the checkout; which repository it belongs to does not hang on the checkout's
+    /// `.git` file, which an agent may have taken away or bent.
+    pub(super) fn git(&self) -> Git<'r> {
+        self.repo.door.at(&self.path).inside(&self.admin, Some(&self.path))
+    }
+
+    /// A command on the worktree's git folder, for when the checkout may be gone.
+    pub(super) fn git_without_checkout(&self) -> Git<'r> {
+        self.repo.door.at(&self.admin).inside(&self.admin, None)
+    }
+
+    /// The checkout is a folder.
+    pub(super) fn is_present(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|m| m.is_dir())
+    }
+
+    /// Git finished registering it.
+    pub(super) fn is_whole(&self) -> bool {
+        let has = |name| self.admin.join(name).is_file();
+        has("HEAD") && has("commondir") && !self.is_initializing()
+    }
+
+    fn is_initializing(&self) -> bool {
+        fs::read_to_string(self.admin.join("locked")).is_ok_and(|why| why.trim() == "initializing")
+    }
+
+    /// Its checkout was completed for this owner.
+    pub(super) fn is_ready(&self, owner: &str) -> bool {
+        fs::read_to_string(self.admin.join(READY)).is_ok_and(|found| found == owner)
+    }
+
+    pub(super) fn set_ready(&self, owner: &str) -> Result<(), GitError> {
+        write_whole(&self.admin.join(FRESH), b"")?;
+        write_whole(&self.admin.join(READY), owner.as_bytes())
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.admin.join(FRESH).exists()
+    }
+
+    pub(super) fn set_used(&self) -> Result<(), GitError> {
+        remove_file(&self.admin.join(FRESH))
+    }
+
+    pub(super) fn set_owner(&self, owner: &str) -> Result<(), GitError> {
+        write_whole(&self.admin.join(OWNER), owner.as_bytes())
+    }
+
+    pub(super) fn owner(&self) -> Option<String> {
+        fs::read_to_string(self.admin.join(OWNER)).ok()
+    }
+
+    /// Refuses a worktree that is not ours: ours lies below the root and was made by us, or is on
+    /// a branch of ours (a git killed while adding it leaves no more than that), and no one
+    /// locked it.
+    pub(super) fn claim(&self, root: &Root) -> Result<(), GitError> {
+        let shown = self.path.display();
+        let head = fs::read_to_string(self.admin.join("HEAD")).unwrap_or_default();
+        let ours = self.owner().is_some() || head.starts_with("ref: refs/heads/cw/") || self.is_initializing();
+        if !root.holds(&self.path) || !ours {
+            return Err(GitError::refused(format!("the worktree at {shown} was not made by cw"), ""));
+        }
+        if self.admin.join("locked").exists() && !self.is_initializing() {
+            let hint = format!("git worktree unlock {shown}");
+            return Err(GitError::refused(format!("the worktree at {shown} is locked"), hint));
+        }
+        Ok(())
+    }
+
+    /// Makes the checkout usable again after a killed git or an agent that took its `.git` away.
+    pub(super) fn mend(&self) -> Result<(), GitError> {
+        mend_worktree_locks(&self.admin, &self.path)?;
+        let link = self.path.join(".git");
+        let wanted = [b"gitdir: ", self.admin.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file()) && fs::read(&link).is_ok_and(|is| is == wanted) {
+            return Ok(());
+        }
+        if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file()) && self.links_here(&link) {
+            return Ok(());
+        }
+        if fs::symlink_metadata(&link).is_ok() {
+            // A repository of the agent's own, made over ours.
+            let aside = self.repo.common.join("cw-trash");
+            discard_into(&aside, &link, "git")?;
+        }
+        fs::write(&link, wanted).map_err(|e| GitError::io(format!("writing {}", link.display()), e))
+    }
+
+    fn links_here(&self, link: &Path) -> bool {
+        let Ok(bytes) = fs::read(link) else { return false };
+        let Some(target) = bytes.trim_ascii_end().strip_prefix(b"gitdir: ") else { return false };
+        let target = self.path.join(path_of(target));
+        fs::canonicalize(target).is_ok_and(|t| fs::canonicalize(&self.admin).is_ok_and(|a| a == t))
+    }
+
+    pub(super) fn head(&self) -> Result<Head, GitError> {
+        let output = self.git_without_checkout().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
+        let branch = (output.code == 0).then(|| output.line());
+        let branch = branch.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+        Ok(Head { branch, commit: resolve(self.git_without_checkout(), "HEAD")? })
+    }
+
+    /// The commits being merged, when a merge is under way.
+    pub(super) fn merge_heads(&self) -> Vec<Oid> {
+        let text = fs::read_to_string(self.admin.join("MERGE_HEAD")).unwrap_or_default();
+        text.lines().filter_map(|line| Oid::new(line.trim()).ok()).collect()
+    }
+
+    /// The operation that is under way.
+    pub(super) fn operation(&self) -> Option<&'static str> {
+        operation_in(&self.admin)
+    }
+
+    /// Commits that git put aside for an operation: they are on no branch.
+    pub(super) fn put_aside(&self) -> Vec<Oid> {
+        ["rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH", "rebase-merge/orig-head"]
+            .iter()
+            .filter_map(|name| fs::read_to_string(self.admin.join(name)).ok())
+            .filter_map(|text| Oid::new(text.trim()).ok())
+            .collect()
+    }
+
+    /// Forgets the operation under way; what it held is kept by then.
+    pub(super) fn end_operation(&self) -> Result<(), GitError> {
+        for name in OPERATIONS.iter().map(|(file, _)| file).chain(REMAINS).chain(&["MERGE_AUTOSTASH"]) {
+            let path = self.admin.join(name);
+            if path.is_dir() {
+                fs::remove_dir_all(&path).map_err(|e| GitError::io(format!("removing {}", path.display()), e))?;
+            } else {
+                remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every commit that HEAD ever stood on here.
+    pub(super) fn past_heads(&self) -> Vec<Oid> {
+        let log = fs::read(self.admin.join("logs/HEAD")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let mut oids: Vec<Oid> = text
+            .lines()
+            .filter_map(|line| line.split(' ').nth(1))
+            .filter_map(|oid| Oid::new(oid).ok())
+            .filter(|oid| !oid.as_str().bytes().all(|b| b == b'0'))
+            .collect();
+        oids.reverse();
+        oids
+    }
+
+    /// Takes the registration away, as `git worktree remove` does when the checkout is gone. (A
+    /// `git worktree prune` would take away other people's dead worktrees too.) First it is
+    /// renamed, so that it is never half there; a submodule's git folders inside it stay in the
+    /// trash.
+    pub(super) fn unregister(&self) -> Result<(), GitError> {
+        let name = self.admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let trash = self.repo.common.join("cw-trash");
+        discard_into(&trash, &self.admin, &name)
+    }
+}
+
+/// The operation that is under way according to a worktree's git folder.
+pub(super) fn operation_in(git_dir: &Path) -> Option<&'static str> {
+    OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, name)| *name)
+}
