@@ -1,18 +1,15 @@
 //! From sections to a plan: which heading belongs under which, which attributes it may have, and
 //! what stands in for those that are not written. Refuses to know the syntax of files.
 
+use super::attributes::Fields;
 use super::check::check_into;
 use super::document::{
     Initiative, Line, Phase, Plan, PlanDocument, Priority, Review, Task, TaskKind,
 };
 use super::error::{Errors, PlanError};
-use super::id::{id_fault, nearest, slug};
 use super::lines::normal_text;
-use super::read::marks;
-use super::section::{Attribute, Level, Section};
-use super::values::{self, Bad};
-use crate::domain::duration::Seconds;
-use crate::domain::money::Usd;
+use super::section::{Level, Section};
+use super::values;
 
 /// Builds a plan from sections in written order and checks it, by the same rules as a file;
 /// `name` is what errors call it.
@@ -269,7 +266,7 @@ impl Building {
 /// A level was left out and then written: what stands above would silently become a group of its
 /// own beside the written ones.
 fn mixed(section: &Section, first: Option<Line>, errors: &mut Errors) {
-    let (level, mark) = (section.level.word(), marks(section.level));
+    let (level, mark) = (section.level.word(), section.level.marks());
     let mut what = format!("a {level} after tasks or plans that stand in no {level}");
     if let Some(Line(line @ 1..)) = first {
         what = format!("{what} (from line {line})");
@@ -313,183 +310,4 @@ fn text(section: &Section, errors: &mut Errors) -> String {
             .cause(fault);
     }
     text
-}
-
-/// The attributes of any section. An id that cannot be made stays empty and is not looked up.
-#[derive(Default)]
-struct Fields {
-    id: String,
-    base: Option<String>,
-    agents: Option<u32>,
-    budget: Option<Usd>,
-    after: Option<Vec<String>>,
-    after_line: Line,
-    kind: TaskKind,
-    agent: Option<String>,
-    model: Option<String>,
-    priority: Priority,
-    touches: Vec<String>,
-    verify: Vec<String>,
-    review: Review,
-    timeout: Option<Seconds>,
-    attempts: Option<u32>,
-}
-
-impl Fields {
-    fn of(section: &Section, errors: &mut Errors) -> Self {
-        let mut fields = Self::default();
-        let mut seen: Vec<(&str, Line)> = Vec::new();
-        for attribute in &section.attributes {
-            let key = attribute.key.as_str();
-            if !section.level.keys().contains(&key) {
-                unknown_key(section, attribute, errors);
-                continue;
-            }
-            if let Some((_, first)) = seen
-                .iter()
-                .find(|(seen, _)| *seen == key && key != "verify")
-            {
-                twice(section, attribute, *first, errors);
-                continue;
-            }
-            if !seen.iter().any(|(seen, _)| *seen == key) {
-                seen.push((key, attribute.line));
-            }
-            if let Err(bad) = fields.set(attribute) {
-                let what = format!(
-                    "`{key}` cannot be `{}`{}",
-                    excerpt(&attribute.value),
-                    place(section)
-                );
-                let error = errors.add(attribute.line, what).cause(bad.cause);
-                error.hint = bad.hint;
-            }
-        }
-        if !section
-            .attributes
-            .iter()
-            .any(|attribute| attribute.key == "id")
-        {
-            fields.id = default_id(section, errors);
-        }
-        check_title(section, errors);
-        fields
-    }
-
-    fn set(&mut self, attribute: &Attribute) -> Result<(), Bad> {
-        if attribute.key == "after" {
-            // A value that cannot be read must not bring back the default order.
-            self.after = Some(Vec::new());
-            self.after_line = attribute.line;
-        }
-        let value = values::any(&attribute.value)?;
-        match attribute.key.as_str() {
-            "id" => self.id = values::id(value)?,
-            "base" => self.base = Some(values::branch(value)?),
-            "agents" => self.agents = Some(values::agents(value)?),
-            "budget" => self.budget = Some(values::parsed(value)?),
-            "after" => self.after = Some(values::names(value)?),
-            "kind" => self.kind = values::choice(value)?,
-            "agent" => self.agent = Some(values::name(value)?),
-            "model" => self.model = Some(values::name(value)?),
-            "priority" => self.priority = values::choice(value)?,
-            "touches" => self.touches = values::globs(value)?,
-            "verify" => self.verify.push(value.to_owned()),
-            "review" => self.review = values::choice(value)?,
-            "timeout" => self.timeout = Some(values::parsed(value)?),
-            "attempts" => self.attempts = Some(values::attempts(value)?),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// Names the section in an error that has no line to name it by.
-fn place(section: &Section) -> String {
-    match section.line {
-        Line(0) => format!(
-            " (of the {} `{}`)",
-            section.level.word(),
-            excerpt(&section.title)
-        ),
-        Line(_) => String::new(),
-    }
-}
-
-fn excerpt(value: &str) -> String {
-    let mut short: String = value.chars().take(60).collect();
-    if short.len() < value.len() {
-        short.push('…');
-    }
-    short
-}
-
-fn unknown_key(section: &Section, attribute: &Attribute, errors: &mut Errors) {
-    let level = section.level.word();
-    let keys = section.level.keys();
-    let what = format!(
-        "unknown key `{}` under a `{}` heading{}",
-        excerpt(&attribute.key),
-        marks(section.level),
-        place(section)
-    );
-    let error = errors.add(attribute.line, what);
-    error.cause(format!("the keys of the {level} are {}", keys.join(", ")));
-    if let Some(near) = nearest(&attribute.key, keys.iter().copied()) {
-        let home = Level::of_key(&attribute.key)
-            .map(|home| format!(" (`{}` stands under a `{}`)", attribute.key, marks(home)));
-        let home = home.unwrap_or_default();
-        error.hint(format!(
-            "the nearest is `{near}`{home}; if the line is text, write `\\` before it"
-        ));
-    }
-}
-
-fn twice(section: &Section, attribute: &Attribute, first: Line, errors: &mut Errors) {
-    let mut what = format!("`{}` is given twice{}", attribute.key, place(section));
-    if first.0 > 0 {
-        what = format!("{what}, first in line {}", first.0);
-    }
-    let error = errors.add(attribute.line, what);
-    match attribute.key.as_str() {
-        "after" | "touches" => error.hint(format!(
-            "write all in one line: `- {}: a, b`",
-            attribute.key
-        )),
-        _ => error.hint("take one of them out"),
-    };
-}
-
-fn default_id(section: &Section, errors: &mut Errors) -> String {
-    let title = section.title.as_str();
-    let id = slug(title).filter(|id| id_fault(id).is_none());
-    if id.is_none() && !title.is_empty() {
-        errors
-            .add(
-                section.line,
-                format!("no id can be made of the title `{}`", excerpt(title)),
-            )
-            .cause("an id is made of lower-case letters, digits and `-`, and is not `none`")
-            .hint("write `- id: …` under it");
-    }
-    id.unwrap_or_default()
-}
-
-fn check_title(section: &Section, errors: &mut Errors) {
-    let mark = marks(section.level);
-    if section.title.is_empty() {
-        errors
-            .add(section.line, format!("a `{mark}` heading without a title"))
-            .hint(format!(
-                "write the {}'s title after it, or `\\` before it if it is text",
-                section.level.word()
-            ));
-    } else if let Some(fault) = values::title_fault(&section.title) {
-        errors
-            .add(
-                section.line,
-                format!("the title `{}` cannot be taken", excerpt(&section.title)),
-            )
-            .cause(fault);
-    }
 }

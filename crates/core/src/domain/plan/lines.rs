@@ -58,7 +58,7 @@ fn without_decoration(title: &str) -> &str {
 
 /// Writes a heading that [`heading`] reads back as `title` (which is trimmed and one line).
 pub(super) fn write_heading(level: Level, title: &str) -> String {
-    let marks = "#".repeat(level.depth());
+    let marks = level.marks();
     if without_decoration(title) == title {
         format!("{marks} {title}")
     } else {

@@ -7,6 +7,7 @@
 //! The road of a file: bytes → lines → [`Section`]s → [`PlanDocument`] → [`Outline`] →
 //! [`Resolved`]. A plan in another form joins as sections; stored work joins as an outline.
 
+mod attributes;
 mod build;
 mod check;
 mod cycle;

@@ -5,7 +5,7 @@ use super::build::{build_sections, finish};
 use super::document::{Line, PlanDocument};
 use super::error::{Errors, PlanError};
 use super::lines::{self, Fence};
-use super::section::{Attribute, Level, Section};
+use super::section::{Attribute, Section};
 
 /// The size of the largest plan file, bytes.
 pub const PLAN_BYTES: usize = 8 * 1024 * 1024;
@@ -156,9 +156,4 @@ fn take_line<'a>(open: &mut Open<'a>, line: &'a str, here: Line, fenced: bool) {
         lines::unescape(line).unwrap_or(line)
     };
     open.text.push(line);
-}
-
-/// What a heading of the level is written with, for hints.
-pub(super) fn marks(level: Level) -> String {
-    "#".repeat(level.depth())
 }

@@ -350,7 +350,7 @@ impl<'a> Lists<'a> {
                 continue;
             }
             let through = self.list_of(*need);
-            if walked.insert(through.start) {
+            if !through.is_empty() && walked.insert(through.start) {
                 for at in through {
                     self.put(self.needs[at], stamp)?;
                 }

@@ -54,6 +54,11 @@ impl Level {
         }
     }
 
+    /// What its heading begins with.
+    pub(super) fn marks(self) -> &'static str {
+        &"####"[..self.depth()]
+    }
+
     /// The level of a heading with so many `#`.
     pub(super) fn of_depth(depth: usize) -> Option<Self> {
         LEVELS.get(depth.checked_sub(1)?).copied()

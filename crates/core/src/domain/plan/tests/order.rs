@@ -99,6 +99,12 @@ fn an_empty_plan_waits_with_its_phase() {
 }
 
 #[test]
+fn an_empty_group_that_waits_for_nothing_hides_no_other() {
+    let text = "# I\n## P\n#### A\n- after: none\n## Q\n### E\n- after: none\n### F\n- after: a, p\n### G\n#### B\n- after: e, f, e\n";
+    assert_eq!(needs(text)[1], [Task(0), Plan(0)]);
+}
+
+#[test]
 fn a_name_given_twice_counts_once() {
     assert_eq!(needs("# I\n#### A\n#### B\n- after: a, a\n")[1], [Task(0)]);
 }

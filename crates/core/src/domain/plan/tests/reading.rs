@@ -388,6 +388,19 @@ fn cycles_through_the_order_of_places_are_found() {
 }
 
 #[test]
+fn one_fault_does_not_make_others_up() {
+    // Read as without `after`, B would wait for A.
+    assert!(
+        error("# I\n#### A\n- after: b\n#### B\n- after: ,\n")
+            .what
+            .contains("cannot be")
+    );
+    // Which of the two A is meant is not known.
+    let twice = "# I\n#### A\n- after: b\n#### B\n- after: a\n#### A\n- after: none\n";
+    assert!(error(twice).what.contains("two tasks have the id `a`"));
+}
+
+#[test]
 fn several_cycles_are_told_apart() {
     let text =
         "# I\n#### A\n- after: b\n#### B\n- after: a\n#### C\n- after: d\n#### D\n- after: c\n";
