@@ -3,9 +3,7 @@
 
 use super::attributes::Fields;
 use super::check::check_into;
-use super::document::{
-    Initiative, Line, Phase, Plan, PlanDocument, Priority, Review, Task, TaskKind,
-};
+use super::document::{Initiative, Line, Phase, Plan, PlanDocument, Task};
 use super::error::{Errors, PlanError};
 use super::lines::normal_text;
 use super::section::{Level, Section};
