@@ -1,0 +1,266 @@
+//! The top of the command line: the global flags, the list of commands, usage errors.
+
+use crate::commands as c;
+use crate::failure::{Exit, usage};
+use crate::render::output::Output;
+use crate::session::Globals;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cw_wire::ErrorView;
+use std::ffi::OsString;
+
+/// Runs coding agents side by side on one git repository, and merges what they do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cw",
+    max_term_width = 100,
+    disable_help_subcommand = false,
+    after_help = "Start here:\n  cw demo                 see it work, without a key or network\n  \
+                  cw init                 register the repository you are in\n  \
+                  cw run PLAN.md          carry out a plan\n  \
+                  cw inbox                see what waits for you"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// The same as `cw serve`
+    #[arg(long, hide = true)]
+    pub(crate) server: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made per process")]
+pub(crate) enum Command {
+    /// Register a repository
+    Init(c::init::InitArgs),
+    /// Show cw.toml and trust it
+    Trust(c::trust::TrustArgs),
+    /// Carry out a plan: read it, start it, follow it to its end
+    Run(c::run::RunArgs),
+    /// Watch it work on a throw-away repository
+    Demo(c::demo::DemoArgs),
+    /// Check, store and write out plan files
+    #[command(subcommand)]
+    Plan(c::plan::PlanCommand),
+    /// List, start, hold and land initiatives
+    #[command(subcommand, alias = "initiatives")]
+    Initiative(c::initiative::InitiativeCommand),
+    /// List, change and decide about tasks
+    #[command(subcommand, alias = "tasks")]
+    Task(c::task::TaskCommand),
+    /// Give a prompt to a fresh agent
+    Spawn(c::spawn::SpawnArgs),
+    /// List, stop, resume and talk to agents
+    #[command(subcommand, alias = "agents")]
+    Agent(c::agent::AgentCommand),
+    /// Show what waits for you
+    Inbox(c::inbox::InboxArgs),
+    /// List, answer and send messages
+    #[command(subcommand, alias = "messages")]
+    Message(c::message::MessageCommand),
+    /// Look at the merge lane
+    #[command(subcommand, alias = "merges")]
+    Merge(c::merge::MergeCommand),
+    /// Merge one agent's work by hand
+    Integrate(c::merge::IntegrateArgs),
+    /// List, prune and restore worktrees
+    #[command(subcommand, alias = "worktrees")]
+    Worktree(c::worktree::WorktreeCommand),
+    /// Print the event log
+    Events(c::events::EventsArgs),
+    /// Hold dispatch
+    Pause(c::hold::HoldArgs),
+    /// Go on with dispatch
+    Resume(c::hold::HoldArgs),
+    /// Stop every agent now
+    Stop(c::hold::StopArgs),
+    /// Tell where a commit or line came from
+    Why(c::why::WhyArgs),
+    /// Run the server in the foreground
+    Serve(c::server::ServeArgs),
+    /// Start, stop and look at the server
+    #[command(subcommand)]
+    Server(c::server::ServerCommand),
+    /// Look at the file folder
+    #[command(subcommand)]
+    Files(c::files::FilesCommand),
+    /// Check the installation and every invariant
+    Doctor(c::doctor::DoctorArgs),
+    /// Print a shell's completion script
+    Completions(c::completions::CompletionsArgs),
+    /// Speak MCP over standard input and output (inside an agent)
+    Mcp,
+    /// Ask the user (inside an agent)
+    Ask(c::me::AskArgs),
+    /// Say something to the user or another agent (inside an agent)
+    Say(c::me::SayArgs),
+    /// Tell what you do just now (inside an agent)
+    Progress(c::me::ProgressArgs),
+    /// Report your task done (inside an agent)
+    Done(c::me::DoneArgs),
+    /// The scripted agent of `cw demo`
+    #[command(hide = true)]
+    DemoAgent,
+    /// The gate of `cw demo`
+    #[command(hide = true)]
+    DemoGate,
+}
+
+/// Parses a command line.
+pub(crate) fn parse(args: &[OsString], version: &'static str) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().version(version).try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Shows what clap has to say: help on standard output, a usage error in our own form.
+pub(crate) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
+    let json = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json");
+    let out = Output::new(json, false, false);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = error.render();
+            let text = if out.style().colour {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            // A reader that has gone has seen enough.
+            let _ = out.write(&text);
+            Exit::DONE.0
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
+            out.note(&error.render().to_string());
+            Exit::USAGE.0
+        }
+        _ => {
+            out.error(&view(&error.render().to_string(), args));
+            Exit::USAGE.0
+        }
+    }
+}
+
+/// Reads clap's own message into what, why and hint.
+fn view(text: &str, args: &[OsString]) -> ErrorView {
+    let mut message = Vec::new();
+    let mut usage_line = None;
+    let mut tips = Vec::new();
+    let mut paragraphs = text.split("\n\n").map(str::trim_end);
+    if let Some(first) = paragraphs.next() {
+        let first = first.trim_start_matches("error: ");
+        message.extend(first.lines().map(str::trim).filter(|line| !line.is_empty()));
+    }
+    for paragraph in paragraphs {
+        for line in paragraph.lines().map(str::trim) {
+            if let Some(tip) = line.strip_prefix("tip: ") {
+                tips.push(tip.to_owned());
+            } else if let Some(line) = line.strip_prefix("Usage: ") {
+                usage_line = Some(line.to_owned());
+            } else if line.starts_with('[') {
+                message.push(line);
+            }
+        }
+    }
+    if message
+        .first()
+        .is_some_and(|line| line.starts_with("Usage:") || line.contains("Usage: "))
+    {
+        message = vec!["a command is missing"];
+    }
+    let mut error = usage(if message.is_empty() {
+        "wrong usage".to_owned()
+    } else {
+        message.join(" ")
+    });
+    error.cause = usage_line.map(|line| format!("usage: {line}"));
+    tips.push(format!(
+        "`{} --help` shows how it is used",
+        command_path(args)
+    ));
+    error.hint(tips.join("\n"))
+}
+
+/// The words of a command line that name its command.
+fn command_path(args: &[OsString]) -> String {
+    let mut path = "cw".to_owned();
+    let mut command = Cli::command();
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        let Some(found) = command.find_subcommand(word).cloned() else {
+            continue;
+        };
+        path.push(' ');
+        path.push_str(found.get_name());
+        command = found;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn refusal(line: &str) -> ErrorView {
+        let args = words(line);
+        let error = parse(&args, "0").map(|_| ()).unwrap_err();
+        view(&error.render().to_string(), &args)
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_is_there() {
+        let lines = "cw init . --trust; cw trust --yes; cw run p.md --agent a --max-agents 2 --exit-when-waiting; \
+            cw demo; cw plan check -; cw plan apply p.md --dry-run; cw plan schema; cw plan export x; \
+            cw initiative list; cw initiative show x; cw initiative start x; cw initiative pause x; \
+            cw initiative resume x; cw initiative cancel x; cw initiative land x --merge; \
+            cw task list --all; cw task show x; cw task add T --prompt p; cw task edit x --title t; cw task graph; \
+            cw task diff x; cw task log x; cw task retry x; cw task cancel x; cw task skip x; \
+            cw task approve x; cw task reject x --text t; cw spawn p --agent a --name n --follow; \
+            cw agent list; cw agent show x; cw agent stop x; cw agent stop --all; cw agent resume x; \
+            cw agent say x hello; cw agent log -f x; cw agent diff x; cw agent remove x; cw inbox; \
+            cw message list; cw message show 1; cw message answer 1 yes; cw message send x hello; \
+            cw merge list; cw integrate x; cw worktree list; cw worktree prune; cw worktree restore x; \
+            cw events --follow --after 3; cw pause; cw resume; cw stop --all; cw why HEAD; \
+            cw serve --listen 127.0.0.1:1; cw --server; cw server start; cw server stop; cw server restart; \
+            cw server status; cw server logs; cw files status; cw doctor --fix; cw completions bash; cw mcp; \
+            cw ask q --option a --option b --wait 5m; cw ask q --no-wait; cw say x; cw progress x; cw done x; \
+            cw -C . --json -q -v --no-autostart task list; cw task list --json -C .";
+        for line in lines.split(';') {
+            if let Err(error) = parse(&words(line), "0") {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_usage_says_what_and_what_helps() {
+        let error = refusal("cw task list --colour");
+        assert_eq!(error.message, "unexpected argument '--colour' found");
+        assert_eq!(
+            error.hint.as_deref(),
+            Some("`cw task list --help` shows how it is used")
+        );
+        let error = refusal("cw task lst");
+        assert_eq!(error.message, "unrecognized subcommand 'lst'");
+        assert!(error.hint.unwrap().contains("'list'"));
+        let error = refusal("cw task show");
+        assert!(error.message.contains("<TASK>"), "{}", error.message);
+    }
+
+    #[test]
+    fn ask_cannot_both_wait_and_not_wait() {
+        assert!(parse(&words("cw ask q --wait 5m --no-wait"), "0").is_err());
+    }
+}

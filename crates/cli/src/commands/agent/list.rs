@@ -1,0 +1,23 @@
+//! `cw agent list`: the agents of a project.
+
+use crate::commands::{ScopeArgs, done};
+use crate::failure::Outcome;
+use crate::render::human;
+use crate::session::Session;
+use cw_wire::agent::AgentListing;
+
+/// Arguments of `cw agent list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl ListArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        let answer = session.call::<AgentListing>(&self.scope.scope(session)?)?;
+        done(session.show(&answer, |answer, page| {
+            human::agent::list(&answer.agents, page)
+        }))
+    }
+}

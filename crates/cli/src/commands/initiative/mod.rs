@@ -1,0 +1,53 @@
+//! `cw initiative …`: initiatives.
+
+mod land;
+mod show;
+mod start;
+mod turn;
+
+use super::{ScopeArgs, done};
+use crate::failure::Outcome;
+use crate::render::human;
+use crate::session::Session;
+use cw_wire::initiative::{self as wire, InitiativeListing};
+
+/// Commands about initiatives.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum InitiativeCommand {
+    /// List initiatives
+    #[command(alias = "ls")]
+    List(ScopeArgs),
+    /// Show one with its tasks
+    Show(show::ShowArgs),
+    /// Start one (a started one stays started)
+    Start(start::StartArgs),
+    /// Hold its dispatch; agents at work go on
+    Pause(turn::InitiativeArgs),
+    /// Go on with its dispatch
+    Resume(turn::InitiativeArgs),
+    /// Stop its agents and cancel what is not merged
+    Cancel(turn::InitiativeArgs),
+    /// Bring its integration branch to its base
+    Land(land::LandArgs),
+}
+
+impl InitiativeCommand {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        match self {
+            Self::List(args) => list(args, session),
+            Self::Show(args) => args.perform(session),
+            Self::Start(args) => args.perform(session),
+            Self::Pause(args) => args.perform::<wire::InitiativePause>(session),
+            Self::Resume(args) => args.perform::<wire::InitiativeResume>(session),
+            Self::Cancel(args) => args.perform::<wire::InitiativeCancel>(session),
+            Self::Land(args) => args.perform(session),
+        }
+    }
+}
+
+fn list(args: ScopeArgs, session: &Session<'_>) -> Outcome {
+    let answer = session.call::<InitiativeListing>(&args.scope(session)?)?;
+    done(session.show(&answer, |answer, page| {
+        human::initiative::list(&answer.initiatives, page)
+    }))
+}

@@ -1,0 +1,157 @@
+//! `cw ask|say|progress|done`: what an agent says, under its own token.
+
+use super::done;
+use crate::client::is_gone;
+use crate::failure::{Exit, Outcome};
+use crate::input;
+use crate::render::{escape, json};
+use crate::session::Session;
+use cw_wire::me::{
+    Ask, AskInput, AskOutput, Done, DoneInput, MeSayInput, Progress, ProgressInput, Say,
+    WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
+};
+use std::time::{Duration, Instant};
+
+/// How long a server that is away is waited for, while an answer is.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Arguments of `cw ask`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Prints the answer. Exit code 75: there is none yet; end the turn, you are resumed with it.\n\n\
+Examples:\n  cw ask \"Which hash?\" --option argon2 --option bcrypt\n  cw ask \"May I drop the table?\" --no-wait"
+)]
+pub(crate) struct AskArgs {
+    /// The question (`-`: standard input)
+    text: String,
+    /// An answer on offer (repeatable)
+    #[arg(long = "option", short = 'o', value_name = "TEXT")]
+    options: Vec<String>,
+    /// How long to wait for the answer
+    #[arg(long, default_value = "5m", value_parser = input::seconds, conflicts_with = "no_wait")]
+    wait: u64,
+    /// Do not wait
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Arguments of `cw say`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SayArgs {
+    /// The text (`-`: standard input)
+    text: String,
+    /// Another agent's name (default: the user)
+    #[arg(long)]
+    to: Option<String>,
+}
+
+/// Arguments of `cw progress`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProgressArgs {
+    /// What you do just now, one line
+    text: String,
+}
+
+/// Arguments of `cw done`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoneArgs {
+    /// What was done, for those that build on it (`-`: standard input)
+    summary: Option<String>,
+}
+
+impl AskArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.agent_only("ask")?;
+        let text = input::text_or_stdin(Some(&self.text), "question")?;
+        let wait = Duration::from_secs(if self.no_wait { 0 } else { self.wait });
+        let answer = ask(session, text, self.options, wait)?;
+        if session.out.json {
+            session.out.write(&json::line(&answer)?)?;
+        } else if let Some(text) = &answer.answer {
+            session.out.write(&format!("{}\n", shown(session, text)))?;
+        } else {
+            session
+                .out
+                .note("There is no answer yet: end the turn, you are resumed with it.");
+        }
+        Ok(if answer.answer.is_some() {
+            Exit::DONE
+        } else {
+            Exit::AGAIN
+        })
+    }
+}
+
+/// Asks and waits; a server that restarts meanwhile is waited for too.
+pub(crate) fn ask(
+    session: &Session<'_>,
+    text: String,
+    options: Vec<String>,
+    wait: Duration,
+) -> Outcome<AskOutput> {
+    let end = Instant::now() + wait;
+    let mut told = session.call::<Ask>(&AskInput {
+        text,
+        options,
+        wait_s: 0,
+    })?;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if told.answer.is_some() || told.parked || left.is_zero() {
+            return Ok(told);
+        }
+        let wait_s = left.as_secs_f64().ceil().min(f64::from(WAIT_LIMIT_S)) as u32;
+        let input = WaitAnswerInput {
+            message: told.message.clone(),
+            wait_s,
+        };
+        match session.call::<WaitAnswer>(&input) {
+            Ok(answer) => told = answer,
+            Err(failure) if is_gone(&failure) => std::thread::sleep(PAUSE.min(left)),
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+fn shown(session: &Session<'_>, text: &str) -> String {
+    if session.out.terminal {
+        escape::block(text)
+    } else {
+        text.to_owned()
+    }
+}
+
+impl SayArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.agent_only("say")?;
+        let text = input::text_or_stdin(Some(&self.text), "message")?;
+        let answer = session.call::<Say>(&MeSayInput { text, to: self.to })?;
+        quiet(session, &answer)
+    }
+}
+
+impl ProgressArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.agent_only("progress")?;
+        let answer = session.call::<Progress>(&ProgressInput { text: self.text })?;
+        quiet(session, &answer)
+    }
+}
+
+impl DoneArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.agent_only("done")?;
+        let summary = self.summary.as_deref().map(input::text).transpose()?;
+        let answer = session.call::<Done>(&DoneInput { summary })?;
+        quiet(session, &answer)
+    }
+}
+
+/// Shows an answer to scripts only: an agent needs no echo.
+fn quiet(session: &Session<'_>, answer: &impl serde::Serialize) -> Outcome {
+    done(if session.out.json {
+        session.out.write(&json::line(answer)?)
+    } else {
+        Ok(())
+    })
+}

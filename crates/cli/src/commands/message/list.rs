@@ -1,0 +1,38 @@
+//! `cw message list`: messages, oldest first.
+
+use crate::commands::{ScopeArgs, done};
+use crate::failure::Outcome;
+use crate::render::human;
+use crate::session::Session;
+use cw_wire::message::{MessageListInput, MessageListing};
+
+/// Arguments of `cw message list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Only those from or to this agent
+    #[arg(long)]
+    agent: Option<String>,
+    /// Only those of this task
+    #[arg(long)]
+    task: Option<String>,
+    /// Only open ones
+    #[arg(long)]
+    open: bool,
+}
+
+impl ListArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        let answer = session.call::<MessageListing>(&MessageListInput {
+            dir: session.dir()?,
+            all: self.scope.all,
+            agent: self.agent,
+            task: self.task,
+            open: self.open,
+        })?;
+        done(session.show(&answer, |answer, page| {
+            human::message::list(&answer.messages, page)
+        }))
+    }
+}

@@ -1,0 +1,224 @@
+//! `cw serve` and `cw server …`: the server in the foreground and in the background.
+
+use super::done;
+use crate::client::is_gone;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::render::{escape, human};
+use crate::session::Session;
+use cw_wire::scope::Nothing;
+use cw_wire::server::{Status, Stop};
+use cw_wire::{ErrorCode, ErrorView, ServerStatus};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long `stop` waits for the process to go.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How much of the log is shown without `--follow`, bytes.
+const LOG_TAIL: u64 = 64 * 1024;
+
+/// Arguments of `cw serve`.
+#[derive(Debug, Default, clap::Args)]
+#[command(
+    after_help = "Every command starts a server in the background when it needs one; this is for a terminal or\n\
+a process supervisor. On TCP, clients need the bearer token that it prints.\n\n\
+Examples:\n  cw serve\n  cw serve --listen 127.0.0.1:7000"
+)]
+pub(crate) struct ServeArgs {
+    /// Also listen on this TCP address
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+/// Commands about the server.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ServerCommand {
+    /// Start it in the background (one that runs stays)
+    Start(ServeArgs),
+    /// Stop it; agents go on
+    Stop,
+    /// Stop it and start it again; agents go on
+    Restart(ServeArgs),
+    /// Show how it stands; never starts one
+    Status,
+    /// Print its log
+    Logs(LogsArgs),
+}
+
+/// Arguments of `cw server logs`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// Stay and print what comes
+    #[arg(long, short = 'f')]
+    follow: bool,
+}
+
+impl ServeArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.host.serve(self.listen.as_deref())?;
+        Ok(Exit::DONE)
+    }
+}
+
+impl ServerCommand {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        session.client.leave_stopped();
+        match self {
+            Self::Start(args) => start(session, &args),
+            Self::Stop => {
+                stop(session)?;
+                show(session, &stopped(session))
+            }
+            Self::Restart(args) => {
+                stop(session)?;
+                start(session, &args)
+            }
+            Self::Status => {
+                let status = status(session).unwrap_or_else(|failure| told(session, failure));
+                show(session, &status)
+            }
+            Self::Logs(args) => logs(session, &args),
+        }
+    }
+}
+
+fn status(session: &Session<'_>) -> Outcome<ServerStatus> {
+    match session.call::<Status>(&Nothing {}) {
+        Err(failure) if is_gone(&failure) => Ok(stopped(session)),
+        other => other,
+    }
+}
+
+/// What is known of a server that answers with an error: that it runs, and why it cannot say more.
+fn told(session: &Session<'_>, failure: Failure) -> ServerStatus {
+    if let Failure::Error(error) = failure {
+        session.out.warn(&error.message);
+    }
+    ServerStatus {
+        running: true,
+        ..stopped(session)
+    }
+}
+
+fn stopped(session: &Session<'_>) -> ServerStatus {
+    let socket = session.host.socket().to_string_lossy().into_owned();
+    ServerStatus {
+        socket: Some(socket),
+        ..ServerStatus::default()
+    }
+}
+
+fn show(session: &Session<'_>, status: &ServerStatus) -> Outcome {
+    done(session.show(status, human::server::status))
+}
+
+fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
+    let before = status(session)?;
+    if !before.running {
+        session.host.start_server(args.listen.as_deref())?;
+    } else if args.listen.is_some() && args.listen != before.listen {
+        session
+            .out
+            .warn("a server runs already; `cw server restart --listen …` changes its address");
+    }
+    show(session, &status(session)?)
+}
+
+/// Stops the server and waits until its process is gone.
+pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
+    let before = match session.call::<Stop>(&Nothing {}) {
+        Err(failure) if is_gone(&failure) => return Ok(()),
+        other => other?,
+    };
+    let Some(pid) = before.pid else { return Ok(()) };
+    let end = Instant::now() + STOP_LIMIT;
+    while is_alive(pid) {
+        if Instant::now() > end {
+            return Err(ErrorView::new(ErrorCode::Failed, "the server does not end")
+                .cause(format!(
+                    "process {pid} is still there after {} s",
+                    STOP_LIMIT.as_secs()
+                ))
+                .hint("`cw server logs` shows what it is doing")
+                .into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Whether a process still does anything; one that only waits to be reaped does not.
+fn is_alive(pid: u32) -> bool {
+    let Ok(raw) = i32::try_from(pid) else {
+        return false;
+    };
+    let Some(known) = rustix::process::Pid::from_raw(raw) else {
+        return false;
+    };
+    if rustix::process::test_kill_process(known) == Err(rustix::io::Errno::SRCH) {
+        return false;
+    }
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z')),
+        Err(_) => !std::path::Path::new("/proc/self/stat").exists(),
+    }
+}
+
+fn logs(session: &Session<'_>, args: &LogsArgs) -> Outcome {
+    let Some(path) = newest(session) else {
+        let folder = session.host.logs();
+        return Err(
+            ErrorView::new(ErrorCode::NotFound, "there is no server log yet")
+                .cause(format!("{} holds none", folder.display()))
+                .into(),
+        );
+    };
+    let cannot = |error: std::io::Error| {
+        ErrorView::new(
+            ErrorCode::Internal,
+            format!("cannot read {}", path.display()),
+        )
+        .cause(error.to_string())
+    };
+    let mut file = File::open(&path).map_err(cannot)?;
+    let length = file.metadata().map_err(cannot)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))
+        .map_err(cannot)?;
+    loop {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(cannot)?;
+        session
+            .out
+            .write(&escape::block(&String::from_utf8_lossy(&bytes)))?;
+        if !args.follow {
+            return Ok(Exit::DONE);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn newest(session: &Session<'_>) -> Option<PathBuf> {
+    let files = std::fs::read_dir(session.host.logs())
+        .ok()?
+        .filter_map(Result::ok);
+    let dated = files.filter_map(|entry| {
+        let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        Some((metadata.modified().ok()?, entry.path()))
+    });
+    dated.max().map(|(_, path)| path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_here_is_alive_and_none_is_not() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(i32::MAX as u32));
+    }
+}

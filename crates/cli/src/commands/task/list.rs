@@ -1,0 +1,38 @@
+//! `cw task list`: the tasks of a project.
+
+use crate::commands::{ScopeArgs, done};
+use crate::failure::Outcome;
+use crate::render::human;
+use crate::session::Session;
+use cw_wire::TaskStatus;
+use cw_wire::task::{TaskListInput, TaskListing};
+
+/// Arguments of `cw task list` and `cw task graph`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cw task list\n  cw task list --initiative accounts --status running,waiting\n  cw task list --all --json"
+)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Only this initiative
+    #[arg(long, short = 'i')]
+    initiative: Option<String>,
+    /// Only these statuses
+    #[arg(long, short = 's', value_delimiter = ',')]
+    status: Vec<TaskStatus>,
+}
+
+impl ListArgs {
+    pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        let answer = session.call::<TaskListing>(&TaskListInput {
+            dir: session.dir()?,
+            all: self.scope.all,
+            initiative: self.initiative,
+            status: self.status,
+        })?;
+        done(session.show(&answer, |answer, page| {
+            human::task::list(&answer.tasks, page)
+        }))
+    }
+}

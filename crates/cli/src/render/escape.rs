@@ -1,0 +1,119 @@
+//! Makes text from outside harmless on a terminal.
+//!
+//! Control characters, escape sequences and marks that turn the direction of writing are shown
+//! as visible signs; nothing is dropped, so that what is shown can be told from what was there.
+
+/// Escapes a text that must stay on one line.
+pub(crate) fn line(text: &str) -> String {
+    escape(text, false)
+}
+
+/// Escapes a text that may have lines and tabs.
+pub(crate) fn block(text: &str) -> String {
+    escape(text, true)
+}
+
+/// Takes the first line of a text, escaped.
+pub(crate) fn first_line(text: &str) -> String {
+    line(text.trim().lines().next().unwrap_or_default())
+}
+
+fn escape(text: &str, lines: bool) -> String {
+    if text.chars().all(|c| !is_active(c)) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' if lines => out.push('\n'),
+            '\t' if lines => out.push('\t'),
+            '\r' if lines && chars.peek() == Some(&'\n') => {}
+            '\n' => out.push('⏎'),
+            '\t' => out.push(' '),
+            c if (c as u32) < 0x20 => {
+                out.push('^');
+                out.push(char::from(c as u8 + 0x40));
+            }
+            '\u{7f}' => out.push_str("^?"),
+            c if is_active(c) => out.push_str(&format!("<U+{:04X}>", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether a terminal may act on a character instead of showing it.
+fn is_active(c: char) -> bool {
+    c.is_control() || is_direction_mark(c)
+}
+
+/// Whether a character turns the direction of writing (or hides in it).
+fn is_direction_mark(c: char) -> bool {
+    matches!(c,
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Writes the active characters that JSON leaves as they are in JSON's own escapes; the meaning
+/// of the document does not change.
+pub(crate) fn json(text: &str) -> String {
+    let left = |c: char| c != '\n' && is_active(c);
+    if !text.contains(left) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if left(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_become_visible() {
+        assert_eq!(line("a\x1b[31mred\x07"), "a^[[31mred^G");
+        assert_eq!(block("a\x1b]0;title\x07\nb\tc"), "a^[]0;title^G\nb\tc");
+        assert_eq!(line("\u{9b}2J"), "<U+009B>2J");
+        assert_eq!(line("\u{7f}"), "^?");
+    }
+
+    #[test]
+    fn one_line_stays_one_line() {
+        assert_eq!(line("a\nb\r\tc"), "a⏎b^M c");
+        assert_eq!(first_line("\n one\ntwo"), "one");
+    }
+
+    #[test]
+    fn line_ends_of_other_systems_are_line_ends_in_a_block() {
+        assert_eq!(block("a\r\nb\rc"), "a\nb^Mc");
+    }
+
+    #[test]
+    fn direction_overrides_become_visible_and_scripts_stay() {
+        assert_eq!(line("user\u{202e}nimda"), "user<U+202E>nimda");
+        assert_eq!(line("مرحبا 漢字 é"), "مرحبا 漢字 é");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let value = serde_json::json!({"a": "x\u{9b}y\u{202e}\u{e0041}\u{7f}\n"});
+        let text = serde_json::to_string(&value).unwrap();
+        let safe = json(&text);
+        assert!(!safe.contains(is_active));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&safe).unwrap(),
+            value
+        );
+    }
+}

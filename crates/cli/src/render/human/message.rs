@@ -1,0 +1,98 @@
+//! Messages.
+
+use crate::render::page::Page;
+use crate::render::style::{Tone, of_status};
+use crate::render::table::{Cell, Table};
+use crate::render::{amount, escape};
+use cw_wire::{MessageKind, MessageStatus, MessageView};
+
+/// Draws a list.
+pub(crate) fn list(messages: &[MessageView], page: &mut Page) {
+    if messages.is_empty() {
+        return page.faint("no messages");
+    }
+    let mut table = Table::new(&["ID", "KIND", "STATUS", "FROM", "TO", "TASK", "AGE", "TEXT"]);
+    for message in messages {
+        table.row(vec![
+            Cell::new(&message.id),
+            Cell::new(message.kind.as_str()),
+            Cell::status(message.status.as_str()),
+            Cell::new(&message.from),
+            Cell::new(&message.to),
+            Cell::maybe(message.task.as_deref()),
+            Cell::new(amount::age(&message.created_at, page.now)),
+            Cell::new(summary(message)),
+        ]);
+    }
+    page.table(&table);
+}
+
+fn summary(message: &MessageView) -> String {
+    let body = escape::first_line(&message.body);
+    match &message.answer {
+        Some(answer) => format!("{body} → {}", escape::first_line(answer)),
+        None => body,
+    }
+}
+
+/// Draws what waits for the user, each with the command that answers it.
+pub(crate) fn inbox(messages: &[MessageView], page: &mut Page) {
+    if messages.is_empty() {
+        return page.faint("nothing waits for you");
+    }
+    for message in messages {
+        page.blank();
+        detail(message, page);
+    }
+}
+
+/// Draws one whole.
+pub(crate) fn detail(message: &MessageView, page: &mut Page) {
+    let id = page.style.paint(Tone::Strong, &escape::line(&message.id));
+    let status = message.status.as_str();
+    let status =
+        of_status(status).map_or_else(|| status.to_owned(), |t| page.style.paint(t, status));
+    let task = message
+        .task
+        .as_ref()
+        .map(|task| format!(" · {}", escape::line(task)));
+    page.line(format!(
+        "{id}  {} from {} to {}{} · {} · {status}",
+        message.kind,
+        escape::line(&message.from),
+        escape::line(&message.to),
+        task.unwrap_or_default(),
+        amount::age(&message.created_at, page.now),
+    ));
+    page.text(&message.body);
+    for (at, option) in message.options.iter().enumerate() {
+        page.line(format!("    {}. {}", at + 1, escape::line(option)));
+    }
+    if let Some(answer) = &message.answer {
+        page.faint("  answer");
+        page.text(answer);
+    }
+    if let Some(command) = command(message) {
+        page.faint(format!("  {command}"));
+    }
+}
+
+/// The command that answers a message, if it wants an answer.
+pub(crate) fn command(message: &MessageView) -> Option<String> {
+    let asks = matches!(
+        message.kind,
+        MessageKind::Question | MessageKind::Permission
+    );
+    if !asks || message.status != MessageStatus::Open {
+        return None;
+    }
+    let what = match message.options.len() {
+        0 => "TEXT".to_owned(),
+        1 => "1 or TEXT".to_owned(),
+        n => format!("1…{n} or TEXT"),
+    };
+    Some(format!(
+        "cw message answer {} {what}",
+        escape::line(&message.id)
+    ))
+}

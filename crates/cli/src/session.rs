@@ -1,0 +1,197 @@
+//! One run of the command line: its global flags, its streams and its way to the server.
+
+use crate::client::{Autostart, Client};
+use crate::failure::{Outcome, usage};
+use crate::host::Host;
+use crate::render::output::Output;
+use crate::render::page::Page;
+use cw_wire::handshake::{SOCKET_VARIABLE, TOKEN_VARIABLE};
+use cw_wire::{ErrorCode, ErrorView, Procedure, Target};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tokio::runtime::Runtime;
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Globals {
+    /// Print one JSON document (one per line where it streams)
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Work as if started in DIR
+    #[arg(
+        short = 'C',
+        global = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print results and errors only
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Tell more about what is done
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) verbose: bool,
+    /// Refuse instead of starting a server when none runs
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) no_autostart: bool,
+}
+
+/// What commands work with.
+pub(crate) struct Session<'a> {
+    /// The program around.
+    pub(crate) host: &'a dyn Host,
+    /// The streams.
+    pub(crate) out: Output,
+    /// The way to the server.
+    pub(crate) client: Client<'a>,
+    place: Option<PathBuf>,
+    runtime: Runtime,
+}
+
+impl<'a> Session<'a> {
+    /// Builds a session; neither server nor disk is touched yet.
+    pub(crate) fn new(host: &'a dyn Host, globals: &Globals) -> Outcome<Self> {
+        let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let token = text(TOKEN_VARIABLE);
+        let socket = text(SOCKET_VARIABLE).map(PathBuf::from);
+        let autostart = match (&socket, globals.no_autostart) {
+            (Some(_), _) => Autostart::Never,
+            (None, true) => Autostart::Refused,
+            (None, false) => Autostart::Yes,
+        };
+        let socket = socket.unwrap_or_else(|| host.socket());
+        let out = Output::new(globals.json, globals.quiet, globals.verbose);
+        let client = Client::new(host, socket, token, autostart);
+        Ok(Self {
+            host,
+            out,
+            client,
+            place: globals.dir.clone(),
+            runtime: runtime()?,
+        })
+    }
+
+    /// Builds the session of a user at another host, with the same streams, in a folder.
+    pub(crate) fn beside(host: &'a dyn Host, out: Output, dir: &Path) -> Outcome<Self> {
+        let client = Client::new(host, host.socket(), None, Autostart::Yes);
+        Ok(Self {
+            host,
+            out,
+            client,
+            place: Some(dir.to_owned()),
+            runtime: runtime()?,
+        })
+    }
+
+    /// Runs something to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Calls a procedure and waits for its answer.
+    pub(crate) fn call<P: Procedure>(&self, input: &P::Input) -> Outcome<P::Output> {
+        let start = Instant::now();
+        let answer = self.block_on(self.client.call::<P>(input));
+        let took = start.elapsed().as_secs_f64() * 1000.0;
+        self.out.detail(&format!("{} took {took:.1} ms", P::NAME));
+        answer
+    }
+
+    /// Shows an answer.
+    pub(crate) fn show<T: Serialize>(
+        &self,
+        value: &T,
+        draw: impl FnOnce(&T, &mut Page),
+    ) -> Outcome<()> {
+        self.out.show(value, self.host.now(), draw)
+    }
+
+    /// The folder that commands are about, absolute.
+    pub(crate) fn dir(&self) -> Outcome<Option<String>> {
+        let path = self.folder(None)?;
+        Ok(Some(path_text(&path)?))
+    }
+
+    /// A folder as typed, or the one that commands are about, absolute.
+    pub(crate) fn folder(&self, typed: Option<&Path>) -> Outcome<PathBuf> {
+        let path = self.path(typed.unwrap_or(Path::new("")))?;
+        if (typed.is_some() || self.place.is_some()) && !path.is_dir() {
+            return Err(usage(format!("there is no folder `{}`", path.display())).into());
+        }
+        Ok(path)
+    }
+
+    /// A path as typed, absolute: relative to `-C`.
+    pub(crate) fn path(&self, typed: &Path) -> Outcome<PathBuf> {
+        let place = self.place.as_deref().unwrap_or(Path::new("."));
+        let joined = if typed.as_os_str().is_empty() {
+            place.into()
+        } else {
+            place.join(typed)
+        };
+        let path = std::path::absolute(&joined).map_err(|error| {
+            usage("the current folder cannot be found").cause(error.to_string())
+        })?;
+        Ok(path)
+    }
+
+    /// The input of a call about one thing.
+    pub(crate) fn target(&self, id: &str) -> Outcome<Target> {
+        Ok(Target {
+            dir: self.dir()?,
+            id: id.to_owned(),
+        })
+    }
+
+    /// The values of the environment variables that the project wants passed on. A project that
+    /// cannot say which is dealt with by the call that follows.
+    pub(crate) fn wanted_env(&self) -> Outcome<BTreeMap<String, String>> {
+        let input = cw_wire::scope::Place { dir: self.dir()? };
+        let wanted = match self.call::<cw_wire::project::WantedEnv>(&input) {
+            Ok(wanted) => wanted.names,
+            Err(failure) if failure.is(ErrorCode::Unreachable) => return Err(failure),
+            Err(_) => Vec::new(),
+        };
+        let values = wanted.into_iter().filter_map(|name| {
+            let value = std::env::var(&name).ok()?;
+            Some((name, value))
+        });
+        Ok(values.collect())
+    }
+
+    /// Refuses a command that only makes sense inside an agent.
+    pub(crate) fn agent_only(&self, command: &str) -> Outcome<()> {
+        if self.client.is_agent() {
+            return Ok(());
+        }
+        Err(
+            crate::failure::refused(format!("`cw {command}` works inside an agent only"))
+                .cause(format!("{TOKEN_VARIABLE} is not set"))
+                .hint("`cw agent say` and `cw message answer` are the user's side")
+                .into(),
+        )
+    }
+}
+
+fn runtime() -> Outcome<Runtime> {
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    built.map_err(|error| {
+        ErrorView::new(ErrorCode::Internal, "cannot set up input and output")
+            .cause(error.to_string())
+            .into()
+    })
+}
+
+/// A path as text; paths travel as JSON.
+pub(crate) fn path_text(path: &Path) -> Outcome<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        usage(format!("the path `{}` is not UTF-8", path.display()))
+            .hint("rename the folder, or work from another one")
+            .into()
+    })
+}
