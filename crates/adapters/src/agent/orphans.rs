@@ -12,17 +12,23 @@ use super::shim::end_left_behind;
 /// How long processes that do not even obey a kill are waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Looks that must find nobody after somebody was found.
+const LOOKS: u32 = 3;
+
 /// Kills every process of the run until none is found. `Err`: so many are left.
 pub(super) fn end(folder: &RunFolder) -> Result<(), usize> {
     let group = folder.started().and_then(|started| started.cgroup);
     let until = Instant::now() + PATIENCE;
-    let mut known = BTreeSet::new();
+    let (mut known, mut nobody) = (BTreeSet::new(), 0);
     loop {
-        if let Some(group) = &group {
-            end_left_behind(group, folder.dir());
-        }
-        let found = procs::marked(MARKER, folder.marker());
-        if found.is_empty() {
+        let group_gone = group
+            .as_ref()
+            .is_none_or(|at| end_left_behind(at, folder.dir()));
+        let found = procs::with_descendants(procs::marked(MARKER, folder.marker()));
+        nobody = if found.is_empty() { nobody + 1 } else { 0 };
+        // Where there was somebody, one who forks while we look may be missed by a single look.
+        let sure = nobody >= if known.is_empty() { 1 } else { LOOKS };
+        if sure && (group_gone || Instant::now() > until) {
             return Ok(());
         }
         if Instant::now() > until {

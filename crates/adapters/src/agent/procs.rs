@@ -49,11 +49,26 @@ fn all_pids() -> impl Iterator<Item = u32> {
 
 /// Everything that descends from `root`, without zombies.
 pub(super) fn descendants(root: u32) -> Vec<Seen> {
+    below(vec![root])
+}
+
+/// These processes and everything that descends from them, without zombies.
+pub(super) fn with_descendants(mut found: Vec<Seen>) -> Vec<Seen> {
+    let roots: Vec<u32> = found.iter().map(|seen| seen.pid).collect();
+    if !roots.is_empty() {
+        found.extend(below(roots));
+        found.sort_unstable();
+        found.dedup();
+    }
+    found
+}
+
+fn below(mut todo: Vec<u32>) -> Vec<Seen> {
     let mut children: BTreeMap<u32, Vec<Seen>> = BTreeMap::new();
     for seen in all_pids().filter_map(look) {
         children.entry(seen.parent).or_default().push(seen);
     }
-    let (mut found, mut todo) = (Vec::new(), vec![root]);
+    let mut found = Vec::new();
     while let Some(parent) = todo.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
             todo.push(child.pid);

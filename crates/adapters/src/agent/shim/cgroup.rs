@@ -64,15 +64,17 @@ impl Cgroup {
     }
 }
 
-/// Kills and removes the group that a dead shim left at `path`, if it is one of ours.
-pub(in super::super) fn end_left_behind(path: &Path, run_dir: &Path) {
+/// Kills and removes the group that a dead shim left at `path`, if it is one of ours. Gives
+/// whether there is nothing of ours there any more.
+pub(in super::super) fn end_left_behind(path: &Path, run_dir: &Path) -> bool {
     let ours = path
         .file_name()
         .is_some_and(|name| name == name_for(run_dir).as_str());
-    if ours && path.join("cgroup.kill").exists() {
-        let _ = fs::write(path.join("cgroup.kill"), "1");
-        let _ = fs::remove_dir(path);
+    if !ours || !path.join("cgroup.kill").exists() {
+        return true;
     }
+    let _ = fs::write(path.join("cgroup.kill"), "1");
+    fs::remove_dir(path).is_ok()
 }
 
 fn name_for(run_dir: &Path) -> String {
