@@ -179,7 +179,7 @@ fn a_query_that_was_cut_off_is_sent_again_and_a_command_is_not() {
 
     let host = Canned::new("command", &[HANGS_UP, PROJECTS]);
     host.listen();
-    let input = cw_wire::Scope::default();
+    let input = Scope::default();
     let client = host.client(Autostart::Never);
     let failure = wait(client.call::<cw_wire::project::ProjectPause>(&input)).unwrap_err();
     assert!(failure.is(ErrorCode::Unreachable), "{failure:?}");

@@ -52,7 +52,7 @@ impl StopArgs {
             all: true,
         })?;
         done(session.show(&answer, |answer, page| {
-            human::agent::list(&answer.agents, page)
+            human::agent::list(&answer.agents, page);
         }))
     }
 }

@@ -52,7 +52,7 @@ impl IntegrateArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<Integrate>(&session.target(&self.agent)?)?;
         done(session.show(&answer, |answer, page| {
-            human::merge::list(&answer.merges, page)
+            human::merge::list(&answer.merges, page);
         }))
     }
 }

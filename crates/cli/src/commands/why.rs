@@ -22,7 +22,7 @@ impl WhyArgs {
             what: self.what,
         })?;
         done(session.show(&answer, |answer, page| {
-            human::why::detail(&answer.why, page)
+            human::why::detail(&answer.why, page);
         }))
     }
 }

@@ -47,7 +47,7 @@ impl WorktreeCommand {
             Self::Restore(args) => session.call::<WorktreeRestore>(&session.target(&args.kept)?)?,
         };
         done(session.show(&answer, |answer, page| {
-            human::worktree::list(&answer.worktrees, page)
+            human::worktree::list(&answer.worktrees, page);
         }))
     }
 }

@@ -17,7 +17,7 @@ impl ListArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<AgentListing>(&self.scope.scope(session)?)?;
         done(session.show(&answer, |answer, page| {
-            human::agent::list(&answer.agents, page)
+            human::agent::list(&answer.agents, page);
         }))
     }
 }

@@ -29,7 +29,7 @@ impl SayArgs {
         };
         let answer = session.call::<AgentSay>(&input)?;
         done(session.show(&answer, |answer, page| {
-            human::message::list(&answer.messages, page)
+            human::message::list(&answer.messages, page);
         }))
     }
 }

@@ -17,7 +17,7 @@ impl ShowArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<AgentShow>(&session.target(&self.agent)?)?;
         done(session.show(&answer, |answer, page| {
-            human::agent::detail(&answer.agent, page)
+            human::agent::detail(&answer.agent, page);
         }))
     }
 }

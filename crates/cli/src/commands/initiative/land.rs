@@ -29,7 +29,7 @@ impl LandArgs {
         };
         let answer = session.call::<InitiativeLand>(&input)?;
         done(session.show(&answer, |a, page| {
-            human::initiative::list(&a.initiatives, page)
+            human::initiative::list(&a.initiatives, page);
         }))
     }
 }

@@ -48,6 +48,6 @@ impl InitiativeCommand {
 fn list(args: ScopeArgs, session: &Session<'_>) -> Outcome {
     let answer = session.call::<InitiativeListing>(&args.scope(session)?)?;
     done(session.show(&answer, |answer, page| {
-        human::initiative::list(&answer.initiatives, page)
+        human::initiative::list(&answer.initiatives, page);
     }))
 }

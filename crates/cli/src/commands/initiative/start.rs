@@ -27,7 +27,7 @@ impl StartArgs {
         };
         let answer = session.call::<InitiativeStart>(&input)?;
         done(session.show(&answer, |a, page| {
-            human::initiative::list(&a.initiatives, page)
+            human::initiative::list(&a.initiatives, page);
         }))
     }
 }

@@ -20,7 +20,7 @@ impl InitiativeArgs {
     {
         let answer = session.call::<P>(&session.target(&self.initiative)?)?;
         done(session.show(&answer, |a, page| {
-            human::initiative::list(&a.initiatives, page)
+            human::initiative::list(&a.initiatives, page);
         }))
     }
 }

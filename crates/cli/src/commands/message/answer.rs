@@ -48,7 +48,7 @@ impl AnswerArgs {
         }
         let answer = session.call::<MessageAnswer>(&input)?;
         done(session.show(&answer, |answer, page| {
-            human::message::list(&answer.messages, page)
+            human::message::list(&answer.messages, page);
         }))
     }
 }

@@ -32,7 +32,7 @@ impl ListArgs {
             open: self.open,
         })?;
         done(session.show(&answer, |answer, page| {
-            human::message::list(&answer.messages, page)
+            human::message::list(&answer.messages, page);
         }))
     }
 }

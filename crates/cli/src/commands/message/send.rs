@@ -29,7 +29,7 @@ impl SendArgs {
         };
         let answer = session.call::<MessageSend>(&input)?;
         done(session.show(&answer, |answer, page| {
-            human::message::list(&answer.messages, page)
+            human::message::list(&answer.messages, page);
         }))
     }
 }

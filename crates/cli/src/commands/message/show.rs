@@ -17,7 +17,7 @@ impl ShowArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<MessageShow>(&session.target(&self.id)?)?;
         done(session.show(&answer, |answer, page| {
-            human::message::detail(&answer.message, page)
+            human::message::detail(&answer.message, page);
         }))
     }
 }

@@ -55,7 +55,7 @@ impl AddArgs {
             })?
         };
         done(session.show(&answer, |answer, page| {
-            human::task::list(&answer.tasks, page)
+            human::task::list(&answer.tasks, page);
         }))
     }
 }

@@ -37,7 +37,7 @@ impl EditArgs {
         };
         let answer = session.call::<TaskEdit>(&input)?;
         done(session.show(&answer, |answer, page| {
-            human::task::list(&answer.tasks, page)
+            human::task::list(&answer.tasks, page);
         }))
     }
 }

@@ -32,7 +32,7 @@ impl ListArgs {
             status: self.status,
         })?;
         done(session.show(&answer, |answer, page| {
-            human::task::list(&answer.tasks, page)
+            human::task::list(&answer.tasks, page);
         }))
     }
 }

@@ -17,7 +17,7 @@ impl ShowArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<TaskShow>(&session.target(&self.task)?)?;
         done(session.show(&answer, |answer, page| {
-            human::task::detail(&answer.task, page)
+            human::task::detail(&answer.task, page);
         }))
     }
 }
