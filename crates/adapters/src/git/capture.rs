@@ -53,10 +53,10 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         Ok((files, nested))
     }
 
-    /// Adds the files to the index; gives those that git cannot take.
-    fn add(&self, files: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, GitError> {
+    /// Adds the files to the index, all but those that git cannot take.
+    fn add(&self, files: &[Vec<u8>]) -> Result<(), GitError> {
         if files.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         for file in files {
             self.make_readable(&path_of(file));
@@ -65,14 +65,15 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         let args = ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"];
         let output = (self.git)().args(args).input(input).run()?;
         match (output.code, files) {
-            (0, _) => Ok(Vec::new()),
+            (0, _) => Ok(()),
             _ if output.failure().lock_in_the_way().is_some() || output.stderr.contains("No space left") => {
                 Err(output.failure())
             }
-            (_, [one]) => Ok(vec![one.clone()]),
+            (_, [_]) => Ok(()),
             (_, files) => {
                 let (left, right) = files.split_at(files.len() / 2);
-                Ok([self.add(left)?, self.add(right)?].concat())
+                self.add(left)?;
+                self.add(right)
             }
         }
     }
@@ -114,7 +115,12 @@ impl Tree<'_> {
         }
         let (mut files, mut nested) = scene.untracked()?;
         files.retain(|file| !leave_out.contains(file));
-        left_out.extend(scene.add(&files)?);
+        if !files.is_empty() {
+            scene.add(&files)?;
+            // Git passes over a name that it does not take, and says so only to people.
+            let (remaining, _) = scene.untracked()?;
+            left_out.extend(remaining.into_iter().filter(|file| !leave_out.contains(file)));
+        }
         let (links, copies) = self.foreign_entries(&scene, parent, leave_out)?;
         scene.drop_from_index(&links)?;
         scene.drop_from_index(&copies)?;
@@ -173,6 +179,29 @@ impl Tree<'_> {
         let output = self.git().args(args).arg(&file).run()?;
         let path = |part: &[u8]| part.iter().position(|b| *b == b'\n').map(|at| part[at + 1..].to_vec());
         Ok(output.parts().filter_map(path).collect())
+    }
+
+    /// Keeps what the captured tree does not hold: nested repositories, and files whose names git
+    /// does not take, under numbers.
+    pub(super) fn keep_apart(&self, capture: &Capture, prefix: &str, at: Timestamp) -> Result<Vec<String>, GitError> {
+        let mut kept = self.repo.keep_nested(&self.admin, &self.path, &capture.nested, prefix, at)?;
+        let (mut entries, mut names) = (Vec::new(), Vec::new());
+        for name in &capture.left_out {
+            let path = self.path.join(path_of(name));
+            if !fs::symlink_metadata(&path).is_ok_and(|m| m.is_file()) {
+                continue;
+            }
+            let Ok(bytes) = fs::read(&path) else { continue };
+            let blob = oid_of(&self.repo.git().args(["hash-object", "-w", "--stdin"]).input(bytes).succeed()?)?;
+            names.extend(shown([&name[..]]));
+            entries.extend(format!("100644 blob {blob}\tfile-{}\0", names.len()).bytes());
+        }
+        if !entries.is_empty() {
+            let tree = oid_of(&self.repo.git().args(["mktree", "-z"]).input(entries).succeed()?)?;
+            let subject = format!("Keep files that git cannot name: {}", names.join(", "));
+            kept.push(self.repo.keep_tree(&tree, &[], &subject, prefix, at)?);
+        }
+        Ok(kept)
     }
 
     /// Puts the captured index in the place of the worktree's own.

@@ -93,7 +93,7 @@ fn look(tree: &Tree<'_>, ask: &Collect) -> Result<Found, GitError> {
     let leave_out: BTreeSet<Vec<u8>> = tree.copies().into_keys().collect();
     let capture = tree.capture(&parent, &leave_out)?;
     let mut found = Found { parent, tip, merging: tree.merge_heads(), kept: Vec::new(), notes: Vec::new(), head, capture };
-    found.kept = repo.keep_nested(&tree.admin, &tree.path, &found.capture.nested, &ask.kept, ask.at)?;
+    found.kept = tree.keep_apart(&found.capture, &ask.kept, ask.at)?;
     for name in shown(found.capture.nested.iter().map(Vec::as_slice)) {
         found.notes.push(format!("{name} is a repository of its own: not committed, its files are kept aside"));
     }

@@ -70,11 +70,9 @@ fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prep
         let head = begin_branch(repo, &ask.branch, &ask.start)?;
         if repo.worktree_at(path)?.is_none() {
             free_branch(repo, root, &ask.branch)?;
-            let add = repo.git().args(["worktree", "add", "--quiet", "--no-checkout", "--"]).arg(path);
-            add.arg(&ask.branch).holding(lock)?.succeed()?;
+            repo.add_worktree(path, &ask.branch, lock, &[&ask.branch])?;
         }
-        let tree = registered(repo, path)?;
-        tree.set_owner(&ask.branch)?;
+        registered(repo, path)?.set_owner(&ask.branch)?;
         Ok((head, kept))
     })?;
     let tree = registered(repo, path)?;
@@ -194,8 +192,7 @@ pub(super) fn gate_checkout(repo: &Repo<'_>, root: &Root, ask: &GateCheckout) ->
             repo.locks.exclusive(&repo.worktrees_lock(), |lock| {
                 clear(repo, root, &path, GATE, None)?;
                 if repo.worktree_at(&path)?.is_none() {
-                    let add = ["worktree", "add", "--quiet", "--no-checkout", "--detach", "--"];
-                    repo.git().args(add).arg(&path).arg(ask.commit.as_str()).holding(lock)?.succeed()?;
+                    repo.add_worktree(&path, GATE, lock, &["--detach", ask.commit.as_str()])?;
                 }
                 registered(repo, &path)?.set_owner(GATE)
             })?;

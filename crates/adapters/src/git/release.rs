@@ -54,7 +54,7 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
     let unchanged = copies.iter().filter(|(path, print)| tree.is_unchanged_copy(path, **print));
     let leave_out: BTreeSet<Vec<u8>> = unchanged.map(|(path, _)| path.clone()).collect();
     let capture = tree.capture(&head, &leave_out)?;
-    let mut kept = repo.keep_nested(&tree.admin, &tree.path, &capture.nested, &ask.kept, ask.at)?;
+    let mut kept = tree.keep_apart(&capture, &ask.kept, ask.at)?;
     let merging = tree.merge_heads();
     if capture.tree != repo.tree_of(&head)? || !merging.is_empty() {
         let parents = [vec![head.clone()], merging].concat();

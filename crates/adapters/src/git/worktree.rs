@@ -50,6 +50,25 @@ pub(super) struct Head {
 }
 
 impl<'r> Repo<'r> {
+    fn adding(&self) -> PathBuf {
+        self.common.join("cw-adding")
+    }
+
+    /// Runs `git worktree add` for `path` and makes the result `owner`'s. That it is being done is
+    /// written down before, so that what a killed one leaves is known to be ours. Under the lock.
+    pub(super) fn add_worktree(&self, path: &Path, owner: &str, lock: &fs::File, args: &[&str]) -> Result<(), GitError> {
+        write_whole(&self.adding(), path.as_os_str().as_encoded_bytes())?;
+        let add = self.git().args(["worktree", "add", "--quiet", "--no-checkout"]).args(&args[..args.len() - 1]);
+        add.arg("--").arg(path).args(&args[args.len() - 1..]).holding(lock)?.succeed()?;
+        let lost = || GitError::refused(format!("git made no worktree at {}", path.display()), "");
+        self.worktree_at(path)?.ok_or_else(lost)?.set_owner(owner)?;
+        remove_file(&self.adding())
+    }
+
+    fn is_adding(&self, path: &Path) -> bool {
+        fs::read(self.adding()).is_ok_and(|bytes| path_of(&bytes) == path)
+    }
+
     /// The worktree registered for `path`, whole or not.
     pub(super) fn worktree_at(&'r self, path: &Path) -> Result<Option<Tree<'r>>, GitError> {
         Ok(self.registered()?.into_iter().find(|tree| tree.path == path))
@@ -126,12 +145,15 @@ impl<'r> Tree<'r> {
     }
 
     /// Refuses a worktree that is not ours: ours lies below the root and was made by us, or is on
-    /// a branch of ours (a git killed while adding it leaves no more than that), and no one
-    /// locked it.
+    /// a branch of ours or has no HEAD yet (a git killed while adding it leaves no more than
+    /// that), and no one locked it.
     pub(super) fn claim(&self, root: &Root) -> Result<(), GitError> {
         let shown = self.path.display();
-        let head = fs::read_to_string(self.admin.join("HEAD")).unwrap_or_default();
-        let ours = self.owner().is_some() || head.starts_with("ref: refs/heads/cw/") || self.is_initializing();
+        let begun = match fs::read_to_string(self.admin.join("HEAD")) {
+            Ok(head) => head.starts_with("ref: refs/heads/cw/") || self.is_initializing(),
+            Err(_) => true,
+        };
+        let ours = self.owner().is_some() || begun || self.repo.is_adding(&self.path);
         if !root.holds(&self.path) || !ours {
             return Err(GitError::refused(format!("the worktree at {shown} was not made by cw"), ""));
         }

@@ -1,0 +1,12 @@
+//! The real `Workspaces` on real repositories: each step, each step twice, and each step after a
+//! git that was killed.
+
+mod bounce;
+mod collect;
+mod killed;
+mod land;
+mod lane;
+mod prepare;
+mod release;
+mod view;
+mod world;
