@@ -1,0 +1,308 @@
+//! The one thread that decides. It takes signals as they come, decides all that are waiting,
+//! saves them in one transaction, and only then answers, publishes and has effects performed.
+//! What is not saved did not happen: when saving fails, the state is read again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cw_core::app::{Refusal, Reply, Signal, decide};
+use cw_core::domain::config::Config;
+use cw_core::domain::effect::Effect;
+use cw_core::domain::ids::{Ids, ProjectId};
+use cw_core::domain::state::State;
+use cw_core::domain::time::Timestamp;
+use cw_core::domain::txn::Commit;
+use cw_core::ports::settings::Clock;
+use cw_core::ports::store::{Fence, Store, StoreError};
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+
+/// The most signals that share one transaction.
+const BATCH: usize = 512;
+/// How often turns under way are looked at for timeouts.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why a signal was not taken in.
+#[derive(Clone, PartialEq, Debug, Error)]
+pub enum EngineError {
+    /// The decision was no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be saved; nothing happened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server is ending.
+    #[error("the server is ending")]
+    Ending,
+}
+
+type Answer = oneshot::Sender<Result<Reply, EngineError>>;
+
+enum Job {
+    Signal(Box<Signal>, Answer),
+    Read(Box<dyn FnOnce(&State) + Send>),
+    Config(ProjectId, Arc<Config>),
+    End,
+}
+
+/// Hands effects on once the decision that wanted them is saved.
+pub trait Hands: Send {
+    /// Has these effects performed; `state` is what was saved.
+    fn perform(&mut self, state: &State, effects: Vec<Effect>);
+}
+
+/// Speaks to the engine; cheap to copy.
+#[derive(Clone)]
+pub struct Engine {
+    jobs: Sender<Job>,
+    saved: watch::Receiver<u64>,
+}
+
+impl Engine {
+    /// Has a signal decided; comes back once it is saved.
+    ///
+    /// # Errors
+    /// When the decision is no, or could not be saved.
+    pub async fn decide(&self, signal: Signal) -> Result<Reply, EngineError> {
+        self.submit(signal)?
+            .await
+            .unwrap_or(Err(EngineError::Ending))
+    }
+
+    /// As [`Engine::decide`], for threads.
+    ///
+    /// # Errors
+    /// When the decision is no, or could not be saved.
+    pub fn decide_blocking(&self, signal: Signal) -> Result<Reply, EngineError> {
+        self.submit(signal)?
+            .blocking_recv()
+            .unwrap_or(Err(EngineError::Ending))
+    }
+
+    fn submit(
+        &self,
+        signal: Signal,
+    ) -> Result<oneshot::Receiver<Result<Reply, EngineError>>, EngineError> {
+        let (answer, wait) = oneshot::channel();
+        self.jobs
+            .send(Job::Signal(Box::new(signal), answer))
+            .map_err(|_| EngineError::Ending)?;
+        Ok(wait)
+    }
+
+    /// Looks at the saved state.
+    ///
+    /// # Errors
+    /// When the server is ending.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (send, wait) = oneshot::channel();
+        let job = Job::Read(Box::new(move |state| {
+            // A caller that has gone away does not mind.
+            let _ = send.send(look(state));
+        }));
+        self.jobs.send(job).map_err(|_| EngineError::Ending)?;
+        wait.await.map_err(|_| EngineError::Ending)
+    }
+
+    /// Gives the engine the settings that decisions about a project follow from now on.
+    pub fn configure(&self, project: ProjectId, config: Arc<Config>) {
+        let _ = self.jobs.send(Job::Config(project, config));
+    }
+
+    /// Follows the number of the last saved event.
+    #[must_use]
+    pub fn saved(&self) -> watch::Receiver<u64> {
+        self.saved.clone()
+    }
+
+    /// Has the engine end once it has saved what it is at.
+    pub fn end(&self) {
+        let _ = self.jobs.send(Job::End);
+    }
+}
+
+/// What the engine works with.
+pub struct Parts {
+    /// Where decisions are saved.
+    pub store: Box<dyn Store>,
+    /// The lease that this server holds.
+    pub fence: Fence,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and chance.
+    pub ids: Box<dyn Ids + Send>,
+    /// The settings of each project.
+    pub configs: BTreeMap<ProjectId, Arc<Config>>,
+}
+
+/// Starts the engine over `state`; `hands` is made from the way to speak to it.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub fn start<H: Hands + 'static>(
+    parts: Parts,
+    state: State,
+    hands: impl FnOnce(&Engine) -> H,
+) -> std::io::Result<(Engine, JoinHandle<()>)> {
+    let (jobs, inbox) = channel();
+    let (publish, saved) = watch::channel(state.last_seq());
+    let engine = Engine { jobs, saved };
+    let hands = Box::new(hands(&engine));
+    let mut desk = Desk {
+        parts,
+        state,
+        inbox,
+        publish,
+        hands,
+    };
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || desk.run())?;
+    Ok((engine, thread))
+}
+
+struct Desk {
+    parts: Parts,
+    state: State,
+    inbox: Receiver<Job>,
+    publish: watch::Sender<u64>,
+    hands: Box<dyn Hands>,
+}
+
+/// What one round of deciding has to save and to say.
+#[derive(Default)]
+struct Round {
+    commits: Vec<Commit>,
+    answers: Vec<(Answer, Result<Reply, EngineError>)>,
+    reads: Vec<Box<dyn FnOnce(&State) + Send>>,
+    ends: bool,
+}
+
+impl Desk {
+    fn run(&mut self) {
+        for (project, config) in &self.parts.configs {
+            self.state.set_config(*project, config.clone());
+        }
+        loop {
+            let mut round = Round::default();
+            match self.inbox.recv_timeout(self.patience()) {
+                Ok(job) => self.take(&mut round, job),
+                Err(RecvTimeoutError::Timeout) => self.decide(&mut round, Signal::Tick, None),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while round.commits.len() < BATCH && !round.ends {
+                let Ok(job) = self.inbox.try_recv() else {
+                    break;
+                };
+                self.take(&mut round, job);
+            }
+            let ends = round.ends;
+            self.save(round);
+            if ends {
+                return;
+            }
+        }
+    }
+
+    /// How long nothing needs to happen if nobody says anything.
+    fn patience(&self) -> Duration {
+        let index = self.state.index();
+        let due = index.next_due().map(|at| {
+            at.since(self.parts.clock.now())
+                .max(Duration::from_millis(1))
+        });
+        let watches = index.open_turns().next().is_some().then_some(TICK);
+        due.into_iter()
+            .chain(watches)
+            .min()
+            .unwrap_or(Duration::from_secs(3600))
+    }
+
+    fn take(&mut self, round: &mut Round, job: Job) {
+        match job {
+            Job::Signal(signal, answer) => self.decide(round, *signal, Some(answer)),
+            Job::Read(look) => round.reads.push(look),
+            Job::Config(project, config) => {
+                self.parts.configs.insert(project, config.clone());
+                self.state.set_config(project, config);
+                // What could not go on without settings may go on now.
+                self.decide(round, Signal::Tick, None);
+            }
+            Job::End => round.ends = true,
+        }
+    }
+
+    fn decide(&mut self, round: &mut Round, signal: Signal, answer: Option<Answer>) {
+        let now: Timestamp = self.parts.clock.now();
+        let result = decide(&mut self.state, signal, now, &mut *self.parts.ids);
+        let result = result.map(|(reply, commit)| {
+            if !commit.is_empty() {
+                round.commits.push(commit);
+            }
+            reply
+        });
+        if let Some(answer) = answer {
+            round
+                .answers
+                .push((answer, result.map_err(EngineError::from)));
+        }
+    }
+
+    fn save(&mut self, round: Round) {
+        let saved = match round.commits.as_slice() {
+            [] => Ok(()),
+            commits => self.parts.store.save(self.parts.fence, commits),
+        };
+        match saved {
+            Ok(()) => {
+                self.publish.send_replace(self.state.last_seq());
+                let effects: Vec<Effect> = round
+                    .commits
+                    .into_iter()
+                    .flat_map(|commit| commit.perform)
+                    .collect();
+                if !effects.is_empty() {
+                    self.hands.perform(&self.state, effects);
+                }
+                for (answer, result) in round.answers {
+                    let _ = answer.send(result);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a decision could not be saved; nothing of it happened");
+                self.reload();
+                for (answer, result) in round.answers {
+                    let _ = answer.send(result.and(Err(EngineError::Store(error.clone()))));
+                }
+            }
+        }
+        for look in round.reads {
+            look(&self.state);
+        }
+    }
+
+    /// Goes back to what is saved. Until that can be read nothing is decided.
+    fn reload(&mut self) {
+        loop {
+            match self.parts.store.load() {
+                Ok(loaded) => {
+                    self.state = State::from_rows(loaded.rows, loaded.last_seq);
+                    for (project, config) in &self.parts.configs {
+                        self.state.set_config(*project, config.clone());
+                    }
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the saved state cannot be read; trying again");
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+}

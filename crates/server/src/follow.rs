@@ -1,0 +1,237 @@
+//! Following turns: a thread per live turn reads what its program prints and tells the engine,
+//! a second's worth at a time.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cw_core::app::{Output, Sight, Signal};
+use cw_core::domain::ids::TurnId;
+use cw_core::domain::money::Usd;
+use cw_core::domain::time::Timestamp;
+use cw_core::domain::work::Verdict;
+use cw_core::ports::agents::{self, AgentEvent, Agents, Answer, Batch, Ending, Follow, ReplyTo};
+use cw_core::ports::settings::Clock;
+
+use crate::engine::{Engine, EngineError};
+
+/// The stack of a follower's thread.
+const STACK: usize = 256 * 1024;
+/// What was read is told at most this often.
+const PACE: Duration = Duration::from_secs(1);
+/// How long an internal sender waits before it says again what could not be saved.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Starts followers, one for each turn; cheap to copy.
+#[derive(Clone)]
+pub struct Followers {
+    agents: Arc<dyn Agents>,
+    clock: Arc<dyn Clock>,
+    following: Arc<Mutex<BTreeSet<TurnId>>>,
+}
+
+impl Followers {
+    /// Followers over these programs.
+    #[must_use]
+    pub fn new(agents: Arc<dyn Agents>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            agents,
+            clock,
+            following: Arc::default(),
+        }
+    }
+
+    /// Follows a turn, unless it is followed already.
+    pub fn follow(&self, engine: &Engine, turn: TurnId, follow: Follow) {
+        if !self.lock().insert(turn) {
+            return;
+        }
+        let (this, engine) = (self.clone(), engine.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("turn-{turn}"))
+            .stack_size(STACK);
+        let started = thread.spawn(move || {
+            this.watch(&engine, turn, &follow);
+            this.lock().remove(&turn);
+        });
+        if let Err(error) = started {
+            tracing::error!(%error, %turn, "no thread to follow a turn");
+            self.lock().remove(&turn);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<TurnId>> {
+        self.following
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self, engine: &Engine, turn: TurnId, follow: &Follow) {
+        let mut reader = Reader {
+            output: Output {
+                read: (follow.from.out, follow.from.err),
+                ..Output::default()
+            },
+            fresh: false,
+            told_at: Timestamp::default(),
+        };
+        let ending = self.agents.follow(follow, &mut |batch| {
+            for (reply, answer) in reader.read(batch) {
+                if let Err(error) = self
+                    .agents
+                    .answer(&follow.run, &follow.kind, reply, &answer)
+                {
+                    tracing::warn!(%error, %turn, "an answer did not reach the program");
+                }
+            }
+            let now = self.clock.now();
+            if reader.fresh && now.since(reader.told_at) >= PACE {
+                reader.told_at = now;
+                if !say(engine, Signal::Seen(turn, Sight::Output(reader.take()))) {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        let (verdict, summary) = match ending {
+            Ok(Ending::LeftAlone) => return,
+            Ok(Ending::Over { verdict, .. }) => judge(verdict),
+            Ok(Ending::NeverBegan) => (Verdict::Crashed, None),
+            Err(error) => (
+                Verdict::Failed {
+                    why: error.to_string(),
+                    fatal: false,
+                },
+                None,
+            ),
+        };
+        if reader.fresh && !say(engine, Signal::Seen(turn, Sight::Output(reader.take()))) {
+            return;
+        }
+        say(
+            engine,
+            Signal::Seen(turn, Sight::Ended { verdict, summary }),
+        );
+    }
+}
+
+/// Says something to the engine until it is saved; `false` when the server ends first.
+pub fn say(engine: &Engine, signal: Signal) -> bool {
+    loop {
+        match engine.decide_blocking(signal.clone()) {
+            Ok(_) | Err(EngineError::Refused(_)) => return true,
+            Err(EngineError::Ending) => return false,
+            Err(EngineError::Store(_)) => std::thread::sleep(AGAIN),
+        }
+    }
+}
+
+/// What was read and not told yet.
+struct Reader {
+    output: Output,
+    fresh: bool,
+    told_at: Timestamp,
+}
+
+impl Reader {
+    fn take(&mut self) -> Output {
+        self.fresh = false;
+        let read = self.output.read;
+        std::mem::replace(
+            &mut self.output,
+            Output {
+                read,
+                ..Output::default()
+            },
+        )
+    }
+
+    /// Takes a batch in; gives back what has to be answered at once.
+    fn read(&mut self, batch: Batch) -> Vec<(ReplyTo, Answer)> {
+        let read = (batch.offsets.out, batch.offsets.err);
+        let news = read != self.output.read
+            || (batch.pid.is_some() && self.output.pid.is_none() && self.told_at.0 == 0);
+        self.fresh |= news || !batch.events.is_empty();
+        self.output.read = read;
+        self.output.at = batch.last_output_at.or(self.output.at);
+        self.output.pid = batch.pid.or(self.output.pid);
+        batch
+            .events
+            .into_iter()
+            .filter_map(|observed| self.event(observed.event))
+            .collect()
+    }
+
+    fn event(&mut self, event: AgentEvent) -> Option<(ReplyTo, Answer)> {
+        match event {
+            AgentEvent::SessionStarted { id } => self.output.session = Some(id),
+            AgentEvent::Text { text } | AgentEvent::Log { text, .. } => self.activity(&text),
+            AgentEvent::ToolUse { name, detail } => self.activity(&format!("{name} {detail}")),
+            AgentEvent::Retrying { why, .. } => self.activity(&format!("waits: {why}")),
+            AgentEvent::Usage { micro_usd, tokens } => {
+                self.output.cost += Usd(micro_usd);
+                self.output.tokens += tokens.total();
+            }
+            AgentEvent::Question { reply, .. } => {
+                let why = "Ask with the command `cw ask \"…\"` in a shell; if it exits with 75, end your turn.";
+                return Some((reply, Answer::Deny { why: why.into() }));
+            }
+            AgentEvent::PermissionRequest { reply, tool, .. } => {
+                let why = format!(
+                    "'{tool}' is not among what cw.toml allows (agents.….allow). Do without it."
+                );
+                return Some((reply, Answer::Deny { why }));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn activity(&mut self, text: &str) {
+        const MOST: usize = 120;
+        if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
+            self.output.activity = Some(
+                line.trim()
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(MOST)
+                    .collect(),
+            );
+        }
+    }
+}
+
+/// How a turn came out, in the core's words, and the program's last words.
+fn judge(verdict: agents::Verdict) -> (Verdict, Option<String>) {
+    let with = |why: String, hint: Option<String>| match hint {
+        Some(hint) => format!("{why} ({hint})"),
+        None => why,
+    };
+    let verdict = match verdict {
+        agents::Verdict::Done { summary, .. } => {
+            return (
+                Verdict::Done,
+                (!summary.trim().is_empty()).then_some(summary),
+            );
+        }
+        agents::Verdict::Asked => Verdict::Asked,
+        agents::Verdict::Failed { why, hint, fatal } => Verdict::Failed {
+            why: with(why, hint),
+            fatal,
+        },
+        agents::Verdict::Limit { until, .. } => Verdict::Limit { until },
+        agents::Verdict::Auth { why, hint } => Verdict::Failed {
+            why: with(why, Some(hint)),
+            fatal: true,
+        },
+        agents::Verdict::SessionUnknown => Verdict::SessionUnknown,
+        agents::Verdict::SessionTaken => Verdict::Failed {
+            why: "the session had been begun before".into(),
+            fatal: false,
+        },
+        agents::Verdict::Stopped { .. } => Verdict::Stopped,
+        agents::Verdict::Crashed => Verdict::Crashed,
+    };
+    (verdict, None)
+}

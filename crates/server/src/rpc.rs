@@ -1,0 +1,227 @@
+//! The way in: `POST /rpc/<procedure>` and `GET /events`, over the socket. It checks who calls and
+//! which protocol they speak, and hands over to the handlers.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use cw_core::domain::ids::AgentId;
+use cw_wire::handshake::{EVENTS_PATH, PROTOCOL, PROTOCOL_HEADER, RPC_PATH, VERSION_HEADER};
+use cw_wire::procedure::Procedure;
+use cw_wire::{ErrorBody, ErrorCode, ErrorView};
+
+use crate::app::{App, Fault};
+use crate::feed;
+
+/// The largest request.
+const BODY: usize = 16 * 1024 * 1024;
+
+/// Who calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// The user, or a program on the user's behalf.
+    User,
+    /// An agent, by its token.
+    Agent(AgentId),
+}
+
+type Reply = Pin<Box<dyn Future<Output = Result<Vec<u8>, Fault>> + Send>>;
+type Handler = Box<dyn Fn(Arc<App>, Caller, Bytes) -> Reply + Send + Sync>;
+
+/// Every procedure that the server answers.
+#[derive(Default)]
+pub struct Table {
+    handlers: HashMap<&'static str, Handler>,
+}
+
+impl Table {
+    /// Answers `P`, for users only.
+    pub fn user<P, F, R>(&mut self, handler: F)
+    where
+        P: Procedure,
+        F: Fn(Arc<App>, P::Input) -> R + Send + Sync + Copy + 'static,
+        R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
+    {
+        self.add::<P, _, _>(move |app, caller, input| async move {
+            match caller {
+                Caller::User => handler(app, input).await,
+                Caller::Agent(_) => Err(ErrorView::new(
+                    ErrorCode::Refused,
+                    "an agent cannot do that",
+                )
+                .cause(format!(
+                    "`{}` is for the user; the token of an agent acts for its own task",
+                    P::NAME
+                ))),
+            }
+        });
+    }
+
+    /// Answers `P`, for agents only.
+    pub fn agent<P, F, R>(&mut self, handler: F)
+    where
+        P: Procedure,
+        F: Fn(Arc<App>, AgentId, P::Input) -> R + Send + Sync + Copy + 'static,
+        R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
+    {
+        self.add::<P, _, _>(move |app, caller, input| async move {
+            match caller {
+                Caller::Agent(agent) => handler(app, agent, input).await,
+                Caller::User => Err(ErrorView::new(
+                    ErrorCode::Usage,
+                    "this works inside an agent only",
+                )
+                .cause("CW_TOKEN is not set")),
+            }
+        });
+    }
+
+    /// Answers `P`, for everybody.
+    pub fn add<P, F, R>(&mut self, handler: F)
+    where
+        P: Procedure,
+        F: Fn(Arc<App>, Caller, P::Input) -> R + Send + Sync + Copy + 'static,
+        R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
+    {
+        let boxed: Handler = Box::new(move |app, caller, body| {
+            Box::pin(async move {
+                let input: P::Input = serde_json::from_slice(&body).map_err(|error| {
+                    ErrorView::new(
+                        ErrorCode::Usage,
+                        format!("`{}` does not take this", P::NAME),
+                    )
+                    .cause(error.to_string())
+                })?;
+                let output = handler(app, caller, input).await?;
+                serde_json::to_vec(&output)
+                    .map_err(|error| crate::faults::internal(error.to_string()))
+            })
+        });
+        self.handlers.insert(P::NAME, boxed);
+    }
+}
+
+/// What the routes share.
+pub struct Desk {
+    /// What handlers work with.
+    pub app: Arc<App>,
+    /// The handlers.
+    pub table: Table,
+}
+
+/// The routes of a server.
+pub fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route(&format!("{RPC_PATH}{{procedure}}"), post(call))
+        .route(EVENTS_PATH, get(events))
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(desk)
+}
+
+async fn call(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let result = async {
+        check_protocol(&desk.app, &headers)?;
+        let caller = caller(&desk.app, &headers).await?;
+        let handler = desk.table.handlers.get(name.as_str()).ok_or_else(|| {
+            ErrorView::new(ErrorCode::NotFound, format!("this server has no `{name}`"))
+                .hint("`cw server restart` starts the version that you call with")
+        })?;
+        handler(desk.app.clone(), caller, body).await
+    };
+    match result.await {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => failure(error),
+    }
+}
+
+async fn events(
+    State(desk): State<Arc<Desk>>,
+    Query(query): Query<cw_wire::event::EventQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        check_protocol(&desk.app, &headers)?;
+        if let Caller::Agent(_) = caller(&desk.app, &headers).await? {
+            return Err(ErrorView::new(
+                ErrorCode::Refused,
+                "an agent cannot read the event log",
+            ));
+        }
+        feed::open(desk.app.clone(), query).await
+    };
+    match result.await {
+        Ok(stream) => (
+            [(header::CONTENT_TYPE, "text/event-stream")],
+            Body::new(stream),
+        )
+            .into_response(),
+        Err(error) => failure(error),
+    }
+}
+
+fn failure(error: ErrorView) -> Response {
+    if error.code == ErrorCode::Internal {
+        tracing::error!(
+            message = error.message,
+            cause = error.cause,
+            "a request failed"
+        );
+    }
+    let status =
+        StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(&ErrorBody { error }).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A client and a server that speak different protocols say so instead of misunderstanding.
+fn check_protocol(app: &App, headers: &HeaderMap) -> Result<(), Fault> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(theirs) = text(PROTOCOL_HEADER).and_then(|value| value.parse::<u32>().ok()) else {
+        return Ok(());
+    };
+    if theirs == PROTOCOL {
+        return Ok(());
+    }
+    let client = text(VERSION_HEADER).unwrap_or("of another version");
+    Err(ErrorView::new(
+        ErrorCode::Version,
+        "this cw and its server speak different protocols",
+    )
+    .cause(format!(
+        "the client is {client} (protocol {theirs}), the server {} (protocol {PROTOCOL})",
+        app.about.version
+    ))
+    .hint("`cw server restart`; agents at work go on"))
+}
+
+async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Fault> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(Caller::User);
+    };
+    let refused = || {
+        ErrorView::new(ErrorCode::Refused, "the token is not known")
+            .cause("CW_TOKEN belongs to an agent that this server does not have")
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .ok_or_else(refused)?
+        .to_owned();
+    let found = app
+        .read(move |state| Ok(state.index().agent_by_token(&token)))
+        .await?;
+    found.map(Caller::Agent).ok_or_else(refused)
+}

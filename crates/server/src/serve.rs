@@ -1,0 +1,248 @@
+//! A server from its start to its end: rows are loaded, effects and turns are picked up, the
+//! socket is served until somebody says stop, and what is under way is saved.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cw_core::app::Signal;
+use cw_core::domain::hierarchy::Project;
+use cw_core::domain::ids::Ids;
+use cw_core::domain::state::State;
+use cw_core::ports::settings::{Clock, Settings};
+use cw_core::ports::store::{Store, StoreError};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use crate::app::{About, App};
+use crate::engine::{self, Engine, Parts};
+use crate::follow::Followers;
+use crate::handlers;
+use crate::hands::Performers;
+use crate::lanes::Lanes;
+use crate::outcomes::Outcomes;
+use crate::perform::Ports;
+use crate::rpc::{Desk, router};
+use crate::work::Places;
+
+/// How long open requests may take once the server is to end.
+const LAST_CALLS: Duration = Duration::from_millis(500);
+
+/// Everything that a server is made of.
+pub struct Setup {
+    /// Where decisions are saved.
+    pub store: Box<dyn Store>,
+    /// Git, agent programs, commands, secrets.
+    pub ports: Ports,
+    /// `cw.toml`.
+    pub settings: Arc<dyn Settings>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and chance.
+    pub ids: Box<dyn Ids + Send>,
+    /// Folders.
+    pub places: Places,
+    /// What the server tells of itself.
+    pub about: About,
+}
+
+/// Why a server could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system said no.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn system(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
+    let doing = doing.into();
+    move |source| ServeError::System { doing, source }
+}
+
+/// Serves until a signal or a request says stop. `ready` is called once the socket answers.
+///
+/// # Errors
+/// When the store cannot be read or the socket cannot be had.
+pub fn serve(setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(64)
+        .enable_all()
+        .build()
+        .map_err(system("no threads for the server"))?;
+    let result = runtime.block_on(run(setup, ready));
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let owner = format!("pid {}", std::process::id());
+    let fence = setup.store.take_lease(&owner)?;
+    let loaded = setup.store.load()?;
+    let events = setup.store.events()?;
+    let state = State::from_rows(loaded.rows, loaded.last_seq);
+    let configs = configs(&state, &*setup.settings);
+    let listener = listen(&setup.about.socket)?;
+    let tcp = match &setup.about.listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(system(format!("cannot listen on {address}")))?,
+        ),
+        None => None,
+    };
+
+    let outcomes = Outcomes::default();
+    let followers = Followers::new(setup.ports.agents.clone(), setup.clock.clone());
+    let parts = Parts {
+        store: setup.store,
+        fence,
+        clock: setup.clock.clone(),
+        ids: setup.ids,
+        configs,
+    };
+    let performers = |engine: &Engine| Performers {
+        engine: engine.clone(),
+        ports: setup.ports.clone(),
+        places: setup.places.clone(),
+        lanes: Lanes::default(),
+        followers: followers.clone(),
+        clock: setup.clock.clone(),
+        outcomes: outcomes.clone(),
+        under_way: Arc::default(),
+    };
+    let (engine, thread) =
+        engine::start(parts, state, performers).map_err(system("no thread for the engine"))?;
+    // Turns that run are followed from the rows as they are; then all that is owed is done again.
+    adopt(&engine, &followers).await;
+    if let Err(error) = engine.decide(Signal::Started).await {
+        tracing::error!(%error, "what was under way could not be picked up");
+    }
+
+    let (ending, _) = watch::channel(false);
+    let app = Arc::new(App {
+        engine: engine.clone(),
+        ports: setup.ports,
+        settings: setup.settings,
+        clock: setup.clock,
+        places: setup.places,
+        outcomes,
+        events: Mutex::new(events),
+        about: setup.about,
+        ending,
+    });
+    let router = router(Arc::new(Desk {
+        app: app.clone(),
+        table: handlers::table(),
+    }));
+    let ends = |app: &Arc<App>| {
+        let mut ending = app.ending.subscribe();
+        async move {
+            let _ = ending.wait_for(|ending| *ending).await;
+        }
+    };
+    let local = tokio::spawn(
+        axum::serve(listener, router.clone())
+            .with_graceful_shutdown(ends(&app))
+            .into_future(),
+    );
+    if let Some(tcp) = tcp {
+        drop(tokio::spawn(
+            axum::serve(tcp, router)
+                .with_graceful_shutdown(ends(&app))
+                .into_future(),
+        ));
+    }
+    tracing::info!(socket = %app.about.socket.display(), "serving");
+    ready();
+    wait_for_end(&app).await;
+    let _ = app.ending.send(true);
+    let _ = tokio::time::timeout(LAST_CALLS, local).await;
+    engine.end();
+    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    let _ = std::fs::remove_file(&app.about.socket);
+    tracing::info!("ended; agents at work go on");
+    Ok(())
+}
+
+async fn adopt(engine: &Engine, followers: &Followers) {
+    use cw_core::domain::work::{Turn, TurnState};
+    let running = engine
+        .read(|state| {
+            let running = state
+                .all::<Turn>()
+                .filter(|turn| turn.state == TurnState::Running);
+            running
+                .filter_map(|turn| Some((turn.id, crate::work::follow(state, turn.id)?)))
+                .collect::<Vec<_>>()
+        })
+        .await;
+    for (turn, follow) in running.unwrap_or_default() {
+        tracing::info!(%turn, "adopted");
+        followers.follow(engine, turn, follow);
+    }
+}
+
+/// The settings of each project, from the text that was trusted last.
+fn configs(
+    state: &State,
+    settings: &dyn Settings,
+) -> BTreeMap<cw_core::domain::ids::ProjectId, Arc<cw_core::domain::config::Config>> {
+    let mut configs = BTreeMap::new();
+    for project in state.all::<Project>() {
+        let text = project.trusted.as_deref().unwrap_or("");
+        match settings.parse(text) {
+            Ok((config, _)) => {
+                configs.insert(project.id, Arc::new(config));
+            }
+            Err(error) => {
+                tracing::error!(%error, project = project.name, "cw.toml cannot be read; dispatch holds")
+            }
+        }
+    }
+    configs
+}
+
+/// Binds the socket, in place of one that a dead server left; the caller holds the server's lock.
+fn listen(path: &Path) -> Result<UnixListener, ServeError> {
+    let _ = std::fs::remove_file(path);
+    let doing = || format!("cannot listen on {}", path.display());
+    let listener = UnixListener::bind(path).map_err(system(doing()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        .map_err(system(doing()))?;
+    Ok(listener)
+}
+
+/// Waits for SIGTERM, SIGINT or a request to stop. A second SIGINT ends at once.
+async fn wait_for_end(app: &App) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut ending = app.ending.subscribe();
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        let _ = ending.wait_for(|ending| *ending).await;
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM"),
+        _ = interrupt.recv() => {
+            tracing::info!("SIGINT; once more ends at once");
+            tokio::spawn(async move {
+                interrupt.recv().await;
+                std::process::exit(130);
+            });
+        }
+        _ = ending.wait_for(|ending| *ending) => {}
+    }
+}
