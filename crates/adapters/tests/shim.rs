@@ -15,6 +15,8 @@ mod agents;
 mod hostile;
 #[path = "shim/life.rs"]
 mod life;
+#[path = "shim/real.rs"]
+mod real;
 #[path = "shim/talk.rs"]
 mod talk;
 #[path = "shim/world.rs"]
@@ -35,9 +37,14 @@ fn main() -> ExitCode {
         Some("agent") => agents::play(&words[2]),
         _ => {}
     }
-    let trials = [life::trials(), hostile::trials(), talk::trials()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let trials = [
+        life::trials(),
+        hostile::trials(),
+        talk::trials(),
+        real::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
