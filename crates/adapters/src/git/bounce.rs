@@ -47,7 +47,9 @@ impl Bounce {
         let mut bytes = format!("{}\0", self.tip).into_bytes();
         for (path, conflict) in &self.conflicts {
             let stage = |n: usize| conflict.stages[n].as_deref().unwrap_or("-");
-            let left = conflict.left.map_or_else(|| "-".to_owned(), |print| format!("{print:x}"));
+            let left = conflict
+                .left
+                .map_or_else(|| "-".to_owned(), |print| format!("{print:x}"));
             bytes.extend(format!("{} {} {} {left} ", stage(0), stage(1), stage(2)).bytes());
             bytes.extend(path);
             bytes.push(0);
@@ -68,7 +70,10 @@ impl Bounce {
             let left = word()?.and_then(|print| u64::from_str_radix(&print, 16).ok());
             Some((words.next()?.to_vec(), Conflict { stages, left }))
         });
-        Some(Self { tip, conflicts: conflicts.collect::<Option<_>>()? })
+        Some(Self {
+            tip,
+            conflicts: conflicts.collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -92,7 +97,10 @@ impl Tree<'_> {
             return Ok(found);
         }
         for part in output.parts() {
-            let tab = part.iter().position(|b| *b == b'\t').ok_or_else(|| output.unreadable())?;
+            let tab = part
+                .iter()
+                .position(|b| *b == b'\t')
+                .ok_or_else(|| output.unreadable())?;
             let words = String::from_utf8_lossy(&part[..tab]).into_owned();
             let mut words = words.split(' ').skip(1);
             let (Some(oid), Some(stage @ ("1" | "2" | "3"))) = (words.next(), words.next()) else {
@@ -116,13 +124,18 @@ impl Tree<'_> {
         unmerged: &BTreeMap<Vec<u8>, Conflict>,
     ) -> Result<Vec<Vec<u8>>, GitError> {
         let known = bounce.map(|b| &b.conflicts);
-        let paths: BTreeSet<&Vec<u8>> = unmerged.keys().chain(known.into_iter().flat_map(|c| c.keys())).collect();
+        let paths: BTreeSet<&Vec<u8>> = unmerged
+            .keys()
+            .chain(known.into_iter().flat_map(|c| c.keys()))
+            .collect();
         let mut unresolved = Vec::new();
         for path in paths {
             let then = known.and_then(|c| c.get(path));
             let now = unmerged.get(path);
             let untouched = then.is_some() && then == now;
-            let Some(conflict) = then.or(now) else { continue };
+            let Some(conflict) = then.or(now) else {
+                continue;
+            };
             if untouched || self.holds_markers(path, conflict)? {
                 unresolved.push(path.clone());
             }
@@ -135,7 +148,8 @@ impl Tree<'_> {
         if !fs::symlink_metadata(&file).is_ok_and(|m| m.is_file() && m.len() < LARGE) {
             return Ok(false);
         }
-        let text = fs::read(&file).map_err(|e| GitError::io(format!("reading {}", file.display()), e))?;
+        let text =
+            fs::read(&file).map_err(|e| GitError::io(format!("reading {}", file.display()), e))?;
         if !holds_new_markers(&text, &[], None) {
             return Ok(false);
         }
@@ -149,14 +163,28 @@ impl Tree<'_> {
     /// Undoes a merge that a killed git left half made. Nobody worked in the worktree since all
     /// of it was committed, so what differs is the merge's.
     pub(super) fn undo_half_merge(&self) -> Result<(), GitError> {
-        let Ok(text) = fs::read_to_string(self.admin.join(MERGING)) else { return Ok(()) };
-        let oids: Vec<Oid> = text.split_whitespace().filter_map(|oid| Oid::new(oid).ok()).collect();
+        let Ok(text) = fs::read_to_string(self.admin.join(MERGING)) else {
+            return Ok(());
+        };
+        let oids: Vec<Oid> = text
+            .split_whitespace()
+            .filter_map(|oid| Oid::new(oid).ok())
+            .collect();
         let head = self.head()?.commit;
         if let [before, tip] = &oids[..]
             && head.as_ref() == Some(before)
             && self.merge_heads().is_empty()
         {
-            self.git().args(["reset", "--quiet", "--hard", "--no-recurse-submodules", "HEAD", "--"]).succeed()?;
+            self.git()
+                .args([
+                    "reset",
+                    "--quiet",
+                    "--hard",
+                    "--no-recurse-submodules",
+                    "HEAD",
+                    "--",
+                ])
+                .succeed()?;
             for path in self.repo.changed(before, tip, "A")? {
                 // It was not there before, else the merge would not have begun.
                 remove_file(&self.path.join(path_of(&path)))?;
@@ -167,14 +195,22 @@ impl Tree<'_> {
 }
 
 /// Merges the tip into the task's worktree.
-pub(super) fn merge_into(repo: &Repo<'_>, root: &Root, ask: &MergeInto) -> Result<MergedInto, GitError> {
+pub(super) fn merge_into(
+    repo: &Repo<'_>,
+    root: &Root,
+    ask: &MergeInto,
+) -> Result<MergedInto, GitError> {
     let path = root.own(&ask.path)?;
     repo.locks.alone(&path, || {
         repo.existing(&ask.tip)?;
-        let missing = || GitError::refused(format!("there is no worktree at {}", path.display()), "");
-        let tree = repo.worktree_at(&path)?.filter(|t| t.is_present() && t.is_whole()).ok_or_else(missing)?;
+        let missing =
+            || GitError::refused(format!("there is no worktree at {}", path.display()), "");
+        let tree = repo
+            .worktree_at(&path)?
+            .filter(|t| t.is_present() && t.is_whole())
+            .ok_or_else(missing)?;
         tree.claim(root)?;
-        tree.mend()?;
+        tree.mend(root)?;
         if let Some(known) = under_way(&tree, &ask.tip)? {
             return Ok(known);
         }
@@ -197,48 +233,86 @@ fn under_way(tree: &Tree<'_>, tip: &Oid) -> Result<Option<MergedInto>, GitError>
         remember(tree, tip, BTreeMap::new())?;
     }
     remove_file(&tree.admin.join(MERGING))?;
-    Ok(tree.bounce().map(|b| MergedInto::Conflicted { paths: shown(b.conflicts.keys().map(Vec::as_slice)) }))
+    Ok(tree.bounce().map(|b| MergedInto::Conflicted {
+        paths: shown(b.conflicts.keys().map(Vec::as_slice)),
+    }))
 }
 
 /// Commits what stands in the worktree; what cannot be committed (an older merge, unresolved) is
 /// kept and cleared away. Gives the conflicts that were committed with their markers.
 fn settle(tree: &Tree<'_>, ask: &MergeInto) -> Result<BTreeMap<Vec<u8>, Conflict>, GitError> {
-    let collected = collect::collect_tree(tree, &Collect {
-        repo: ask.repo.clone(),
-        path: tree.path.clone(),
-        branch: ask.branch.clone(),
-        base: ask.tip.clone(),
-        message: ask.message.clone(),
-        at: ask.at,
-        kept: ask.kept.clone(),
-    })?;
+    let collected = collect::collect_tree(
+        tree,
+        &Collect {
+            repo: ask.repo.clone(),
+            path: tree.path.clone(),
+            branch: ask.branch.clone(),
+            base: ask.tip.clone(),
+            message: ask.message.clone(),
+            at: ask.at,
+            kept: ask.kept.clone(),
+        },
+    )?;
     if collected.unresolved.is_empty() {
         return Ok(BTreeMap::new());
     }
     if tree.operation().is_none() && tree.unmerged()?.is_empty() {
         return Ok(tree.bounce().map(|b| b.conflicts).unwrap_or_default());
     }
-    let reset = ["reset", "--quiet", "--hard", "--no-recurse-submodules", "HEAD", "--"];
+    let reset = [
+        "reset",
+        "--quiet",
+        "--hard",
+        "--no-recurse-submodules",
+        "HEAD",
+        "--",
+    ];
     tree.git().args(reset).succeed()?;
     tree.end_operation()?;
     tree.forget_bounce()?;
     if tree.head()?.branch.as_deref() != Some(&ask.branch) {
         // A rebase under way leaves HEAD detached: the branch is where it was before.
         let branch = super::repo::branch_ref(&ask.branch);
-        tree.git_without_checkout().args(["symbolic-ref", "HEAD", &branch]).succeed()?;
+        tree.git_without_checkout()
+            .args(["symbolic-ref", "HEAD", &branch])
+            .succeed()?;
         tree.git().args(reset).succeed()?;
     }
     Ok(BTreeMap::new())
 }
 
-fn merge(tree: &Tree<'_>, ask: &MergeInto, old: BTreeMap<Vec<u8>, Conflict>) -> Result<MergedInto, GitError> {
+fn merge(
+    tree: &Tree<'_>,
+    ask: &MergeInto,
+    old: BTreeMap<Vec<u8>, Conflict>,
+) -> Result<MergedInto, GitError> {
     let lost = || GitError::refused(format!("{} has no commit", ask.branch), "");
     let head = tree.head()?.commit.ok_or_else(lost)?;
-    write_whole(&tree.admin.join(MERGING), format!("{head} {}", ask.tip).as_bytes())?;
+    write_whole(
+        &tree.admin.join(MERGING),
+        format!("{head} {}", ask.tip).as_bytes(),
+    )?;
     make_room(tree, &head, &ask.tip)?;
-    let git = tree.git().args(["merge", "--ff", "--no-edit", "--no-stat", "--quiet", "--no-autostash"]);
-    let git = git.args(["--no-verify-signatures", "--no-gpg-sign", "--no-squash", "--commit", "-m"]);
-    let git = signed_as(git.arg(compose(&ask.message)).arg(ask.tip.as_str()), &tree.repo.identity()?, ask.at);
+    let git = tree.git().args([
+        "merge",
+        "--ff",
+        "--no-edit",
+        "--no-stat",
+        "--quiet",
+        "--no-autostash",
+    ]);
+    let git = git.args([
+        "--no-verify-signatures",
+        "--no-gpg-sign",
+        "--no-squash",
+        "--commit",
+        "-m",
+    ]);
+    let git = signed_as(
+        git.arg(compose(&ask.message)).arg(ask.tip.as_str()),
+        &tree.repo.identity()?,
+        ask.at,
+    );
     let output = git.run()?;
     let under_way = !tree.merge_heads().is_empty();
     if output.code != 0 && !under_way {
@@ -253,10 +327,14 @@ fn merge(tree: &Tree<'_>, ask: &MergeInto, old: BTreeMap<Vec<u8>, Conflict>) -> 
     let bounce = tree.bounce();
     let unresolved = tree.unresolved(bounce.as_ref(), &tree.unmerged()?)?;
     if under_way || !unresolved.is_empty() {
-        return Ok(MergedInto::Conflicted { paths: shown(unresolved.iter().map(Vec::as_slice)) });
+        return Ok(MergedInto::Conflicted {
+            paths: shown(unresolved.iter().map(Vec::as_slice)),
+        });
     }
     tree.forget_bounce()?;
-    Ok(MergedInto::Clean { head: tree.head()?.commit.ok_or_else(lost)? })
+    Ok(MergedInto::Clean {
+        head: tree.head()?.commit.ok_or_else(lost)?,
+    })
 }
 
 /// A file that was copied in stands in the way of one that the tip brings. The original is in the
@@ -267,7 +345,10 @@ fn make_room(tree: &Tree<'_>, head: &Oid, tip: &Oid) -> Result<(), GitError> {
         return Ok(());
     }
     for path in tree.repo.changed(head, tip, "A")? {
-        if copies.get(&path).is_some_and(|print| tree.is_unchanged_copy(&path, *print)) {
+        if copies
+            .get(&path)
+            .is_some_and(|print| tree.is_unchanged_copy(&path, *print))
+        {
             remove_file(&tree.path.join(path_of(&path)))?;
         }
     }
@@ -277,7 +358,14 @@ fn make_room(tree: &Tree<'_>, head: &Oid, tip: &Oid) -> Result<(), GitError> {
 fn remember(tree: &Tree<'_>, tip: &Oid, old: BTreeMap<Vec<u8>, Conflict>) -> Result<(), GitError> {
     let mut conflicts = old;
     conflicts.extend(tree.unmerged()?);
-    write_whole(&tree.admin.join(BOUNCE), &Bounce { tip: tip.clone(), conflicts }.encode())
+    write_whole(
+        &tree.admin.join(BOUNCE),
+        &Bounce {
+            tip: tip.clone(),
+            conflicts,
+        }
+        .encode(),
+    )
 }
 
 #[cfg(test)]
@@ -287,8 +375,14 @@ mod tests {
     #[test]
     fn a_bounce_is_read_back_as_it_was_written() {
         let oid = |c: &str| c.repeat(40);
-        let conflict = Conflict { stages: [Some(oid("a")), None, Some(oid("b"))], left: Some(7) };
-        let odd = Conflict { stages: [None, None, None], left: None };
+        let conflict = Conflict {
+            stages: [Some(oid("a")), None, Some(oid("b"))],
+            left: Some(7),
+        };
+        let odd = Conflict {
+            stages: [None, None, None],
+            left: None,
+        };
         let bounce = Bounce {
             tip: Oid::new(oid("c")).unwrap(),
             conflicts: [(b"a b\n\xff".to_vec(), conflict), (b"-".to_vec(), odd)].into(),

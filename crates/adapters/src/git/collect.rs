@@ -16,20 +16,29 @@ use super::worktree::{Head, Tree};
 
 pub(super) fn collect(repo: &Repo<'_>, root: &Root, ask: &Collect) -> Result<Collected, GitError> {
     let path = root.own(&ask.path)?;
-    repo.locks.alone(&path, || match repo.worktree_at(&path)?.filter(|t| t.is_present() && t.is_whole()) {
-        Some(tree) => {
-            tree.claim(root)?;
-            tree.mend()?;
-            tree.undo_half_merge()?;
-            tree.set_used()?;
-            collect_tree(&tree, ask)
+    repo.locks.alone(&path, || {
+        match repo
+            .worktree_at(&path)?
+            .filter(|t| t.is_present() && t.is_whole())
+        {
+            Some(tree) => {
+                tree.claim(root)?;
+                tree.mend(root)?;
+                tree.undo_half_merge()?;
+                tree.set_used()?;
+                collect_tree(&tree, ask)
+            }
+            None => without_worktree(repo, ask, &path),
         }
-        None => without_worktree(repo, ask, &path),
     })
 }
 
 /// The checkout or its registration is gone: the branch is what there is.
-fn without_worktree(repo: &Repo<'_>, ask: &Collect, path: &std::path::Path) -> Result<Collected, GitError> {
+fn without_worktree(
+    repo: &Repo<'_>,
+    ask: &Collect,
+    path: &std::path::Path,
+) -> Result<Collected, GitError> {
     let head = repo.tip(&ask.branch)?;
     let kept = keep_leftovers(repo, path, &ask.branch, &ask.kept, ask.at)?;
     let head = head.unwrap_or_else(|| ask.base.clone());
@@ -63,7 +72,11 @@ pub(super) fn collect_tree(tree: &Tree<'_>, ask: &Collect) -> Result<Collected, 
     let unresolved = tree.unresolved(bounce.as_ref(), &unmerged)?;
     let mut found = look(tree, ask)?;
     let half = !unresolved.is_empty() && (!unmerged.is_empty() || !found.merging.is_empty());
-    let (head, committed) = if half { hold(tree, ask, &mut found)? } else { commit(tree, ask, &mut found)? };
+    let (head, committed) = if half {
+        hold(tree, ask, &mut found)?
+    } else {
+        commit(tree, ask, &mut found)?
+    };
     let merge_dropped = match &bounce {
         Some(bounce) if !half => !tree.repo.is_ancestor(&bounce.tip, &head)?,
         _ => false,
@@ -92,13 +105,25 @@ fn look(tree: &Tree<'_>, ask: &Collect) -> Result<Found, GitError> {
     };
     let leave_out: BTreeSet<Vec<u8>> = tree.copies().into_keys().collect();
     let capture = tree.capture(&parent, &leave_out)?;
-    let mut found = Found { parent, tip, merging: tree.merge_heads(), kept: Vec::new(), notes: Vec::new(), head, capture };
+    let mut found = Found {
+        parent,
+        tip,
+        merging: tree.merge_heads(),
+        kept: Vec::new(),
+        notes: Vec::new(),
+        head,
+        capture,
+    };
     found.kept = tree.keep_apart(&found.capture, &ask.kept, ask.at)?;
     for name in shown(found.capture.nested.iter().map(Vec::as_slice)) {
-        found.notes.push(format!("{name} is a repository of its own: not committed, its files are kept aside"));
+        found.notes.push(format!(
+            "{name} is a repository of its own: not committed, its files are kept aside"
+        ));
     }
     for name in shown(found.capture.left_out.iter().map(Vec::as_slice)) {
-        found.notes.push(format!("not committed, git cannot take it: {name}"));
+        found
+            .notes
+            .push(format!("not committed, git cannot take it: {name}"));
     }
     Ok(found)
 }
@@ -117,8 +142,17 @@ pub(super) fn last_head(tree: &Tree<'_>) -> Result<Option<Oid>, GitError> {
 fn hold(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, bool), GitError> {
     let parents = [vec![found.parent.clone()], found.merging.clone()].concat();
     let subject = format!("Keep an unresolved state of {}", ask.branch);
-    found.kept.push(tree.repo.keep_tree(&found.capture.tree, &parents, &subject, &ask.kept, ask.at)?);
-    Ok((found.tip.clone().unwrap_or_else(|| found.parent.clone()), false))
+    found.kept.push(tree.repo.keep_tree(
+        &found.capture.tree,
+        &parents,
+        &subject,
+        &ask.kept,
+        ask.at,
+    )?);
+    Ok((
+        found.tip.clone().unwrap_or_else(|| found.parent.clone()),
+        false,
+    ))
 }
 
 fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, bool), GitError> {
@@ -128,7 +162,13 @@ fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, boo
     let parents = [vec![found.parent.clone()], found.merging.clone()].concat();
     let new = match &found.tip {
         // Done before, by a process that died before it could say so.
-        Some(tip) if changed && astray && shape(repo, tip)? == (found.capture.tree.clone(), parents.clone()) => tip.clone(),
+        Some(tip)
+            if changed
+                && astray
+                && shape(repo, tip)? == (found.capture.tree.clone(), parents.clone()) =>
+        {
+            tip.clone()
+        }
         _ if changed => repo.make_commit(&found.capture.tree, &parents, &ask.message, ask.at)?,
         _ => found.parent.clone(),
     };
@@ -138,21 +178,32 @@ fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, boo
         }
     }
     if let Some(operation) = tree.operation().filter(|name| *name != "merge") {
-        found.notes.push(format!("a {operation} was under way; the work taken is what was there"));
+        found.notes.push(format!(
+            "a {operation} was under way; the work taken is what was there"
+        ));
     }
     move_branch(repo, ask, found, &new)?;
     if astray {
         let from = found.head.branch.as_deref().unwrap_or("a detached HEAD");
-        found.notes.push(format!("the worktree was on {from}; the branch was moved there"));
+        found.notes.push(format!(
+            "the worktree was on {from}; the branch was moved there"
+        ));
         let branch = branch_ref(&ask.branch);
-        tree.git_without_checkout().args(["symbolic-ref", "-m", "cw: collect", "HEAD", &branch]).succeed()?;
+        tree.git_without_checkout()
+            .args(["symbolic-ref", "-m", "cw: collect", "HEAD", &branch])
+            .succeed()?;
     }
     tree.take_index(&found.capture)?;
     tree.end_operation()?;
     Ok((new, changed))
 }
 
-fn move_branch(repo: &Repo<'_>, ask: &Collect, found: &mut Found, new: &Oid) -> Result<(), GitError> {
+fn move_branch(
+    repo: &Repo<'_>,
+    ask: &Collect,
+    found: &mut Found,
+    new: &Oid,
+) -> Result<(), GitError> {
     let name = branch_ref(&ask.branch);
     match &found.tip {
         Some(tip) if tip == new => Ok(()),
@@ -160,16 +211,28 @@ fn move_branch(repo: &Repo<'_>, ask: &Collect, found: &mut Found, new: &Oid) -> 
             if !repo.is_ancestor(tip, new)? {
                 found.kept.push(repo.keep(&ask.kept, tip)?);
             }
-            repo.change_refs(&[Change::Move { name: &name, old: tip, new }], "collect")
+            repo.change_refs(
+                &[Change::Move {
+                    name: &name,
+                    old: tip,
+                    new,
+                }],
+                "collect",
+            )
         }
         None => repo.change_refs(&[Change::Create { name: &name, new }], "collect"),
     }
 }
 
 fn shape(repo: &Repo<'_>, commit: &Oid) -> Result<(Oid, Vec<Oid>), GitError> {
-    let output = repo.git().args(["show", "-s", "--format=%T %P", commit.as_str(), "--"]).succeed()?;
+    let output = repo
+        .git()
+        .args(["show", "-s", "--format=%T %P", commit.as_str(), "--"])
+        .succeed()?;
     let line = output.line();
-    let mut oids = line.split_whitespace().map(|oid| Oid::new(oid).map_err(|_| output.unreadable()));
+    let mut oids = line
+        .split_whitespace()
+        .map(|oid| Oid::new(oid).map_err(|_| output.unreadable()));
     let tree = oids.next().ok_or_else(|| output.unreadable())??;
     Ok((tree, oids.collect::<Result<_, _>>()?))
 }

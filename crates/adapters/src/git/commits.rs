@@ -1,5 +1,10 @@
 //! How commits are made: message, trailers, identity, time. Nothing of it reads a worktree.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::CommitMessage;
@@ -12,6 +17,12 @@ use super::repo::{Repo, oid_of};
 const LONG_MESSAGE: usize = 64 * 1024;
 const LONG_LINE: usize = 1_000;
 
+/// How long a configured identity is taken for granted: a merge need not ask for it each time.
+const REMEMBERED: Duration = Duration::from_secs(20);
+
+/// The identities configured in repositories, by git folder, for a short while.
+pub(super) type Identities = Mutex<HashMap<PathBuf, (Instant, Identity)>>;
+
 /// In whose name commits are made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Identity {
@@ -22,13 +33,40 @@ pub(super) struct Identity {
 impl Repo<'_> {
     /// The identity that the user configured, or that of `cw`.
     pub(super) fn identity(&self) -> Result<Identity, GitError> {
-        let output = self.git().args(["config", "-z", "--get-regexp", r"^user\.(name|email)$"]).one_of(&[0, 1])?;
-        let mut identity = Identity { name: "cw".into(), email: "cw@localhost".into() };
+        let known = || {
+            self.identities
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some((_, identity)) = known()
+            .get(&self.common)
+            .filter(|(asked, _)| asked.elapsed() < REMEMBERED)
+        {
+            return Ok(identity.clone());
+        }
+        let identity = self.configured_identity()?;
+        known().insert(self.common.clone(), (Instant::now(), identity.clone()));
+        Ok(identity)
+    }
+
+    fn configured_identity(&self) -> Result<Identity, GitError> {
+        let output = self
+            .git()
+            .args(["config", "-z", "--get-regexp", r"^user\.(name|email)$"])
+            .one_of(&[0, 1])?;
+        let mut identity = Identity {
+            name: "cw".into(),
+            email: "cw@localhost".into(),
+        };
         for part in output.parts() {
             let text = String::from_utf8_lossy(part);
             match text.split_once('\n') {
-                Some(("user.name", value)) if !value.trim().is_empty() => value.clone_into(&mut identity.name),
-                Some(("user.email", value)) if !value.trim().is_empty() => value.clone_into(&mut identity.email),
+                Some(("user.name", value)) if !value.trim().is_empty() => {
+                    value.clone_into(&mut identity.name)
+                }
+                Some(("user.email", value)) if !value.trim().is_empty() => {
+                    value.clone_into(&mut identity.email)
+                }
                 _ => {}
             }
         }
@@ -71,7 +109,11 @@ pub(super) fn compose(message: &CommitMessage) -> String {
         flat.replace('\0', "").chars().take(LONG_LINE).collect()
     };
     let subject = line(&message.subject);
-    let mut text = if subject.is_empty() { "cw".to_owned() } else { subject };
+    let mut text = if subject.is_empty() {
+        "cw".to_owned()
+    } else {
+        subject
+    };
     let body = message.body.replace(['\0', '\r'], "");
     let body: String = body.trim().chars().take(LONG_MESSAGE).collect();
     if !body.is_empty() {
@@ -97,7 +139,10 @@ mod tests {
         let message = CommitMessage {
             subject: "Users\n table".into(),
             body: "text\r\nCw-Task: forged".into(),
-            trailers: vec![("Cw-Task".into(), "a\nCw-Agent: b".into()), ("Cw-Agent".into(), "soho".into())],
+            trailers: vec![
+                ("Cw-Task".into(), "a\nCw-Agent: b".into()),
+                ("Cw-Agent".into(), "soho".into()),
+            ],
         };
         assert_eq!(
             compose(&message),

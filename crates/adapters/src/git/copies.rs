@@ -36,7 +36,11 @@ impl Tree<'_> {
         }
         // A copy that a dead process left half done is made again.
         let wanted = |p: &Vec<u8>| self.is_free(p, copies.contains_key(p));
-        let missing: Vec<Vec<u8>> = self.candidates(patterns)?.into_iter().filter(wanted).collect();
+        let missing: Vec<Vec<u8>> = self
+            .candidates(patterns)?
+            .into_iter()
+            .filter(wanted)
+            .collect();
         for path in &missing {
             if let Some(print) = fingerprint(&self.repo.root.join(path_of(path))) {
                 copies.insert(path.clone(), print);
@@ -53,9 +57,15 @@ impl Tree<'_> {
     }
 
     fn candidates(&self, patterns: &[String]) -> Result<Vec<Vec<u8>>, GitError> {
-        let mut git = self.repo.door.at(&self.repo.root).args(["ls-files", "-z", "--others", "--"]);
+        let mut git = self
+            .repo
+            .door
+            .at(&self.repo.root)
+            .args(["ls-files", "-z", "--others", "--"]);
         for pattern in patterns {
-            let inside = Path::new(pattern).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+            let inside = Path::new(pattern)
+                .components()
+                .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
             if !inside || pattern.starts_with(':') || pattern.is_empty() {
                 let cause = format!("`{pattern}` does not stay inside the repository");
                 return Err(GitError::refused(cause, "see worktree.copy in cw.toml"));
@@ -66,7 +76,12 @@ impl Tree<'_> {
         let is_file = |p: &&[u8]| {
             fs::symlink_metadata(self.repo.root.join(path_of(p))).is_ok_and(|found| found.is_file())
         };
-        Ok(git.succeed()?.parts().filter(is_file).map(<[u8]>::to_vec).collect())
+        Ok(git
+            .succeed()?
+            .parts()
+            .filter(is_file)
+            .map(<[u8]>::to_vec)
+            .collect())
     }
 
     /// Nothing (or an earlier copy) is at the path in the worktree and no symlink leads there.
@@ -104,7 +119,10 @@ impl Tree<'_> {
 pub(super) fn fingerprint(path: &Path) -> Option<u64> {
     let found = fs::symlink_metadata(path).ok()?;
     let bytes = if found.is_symlink() {
-        fs::read_link(path).ok()?.into_os_string().into_encoded_bytes()
+        fs::read_link(path)
+            .ok()?
+            .into_os_string()
+            .into_encoded_bytes()
     } else if found.is_file() {
         fs::read(path).ok()?
     } else {

@@ -52,7 +52,11 @@ pub struct Door {
 
 impl Default for Door {
     fn default() -> Self {
-        Self { program: "git".into(), environment: Vec::new(), time_limit: Duration::from_secs(600) }
+        Self {
+            program: "git".into(),
+            environment: Vec::new(),
+            time_limit: Duration::from_secs(600),
+        }
     }
 }
 
@@ -128,23 +132,36 @@ pub(super) struct Output {
 impl Output {
     /// stdout as text without the line's end.
     pub(super) fn line(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
+        String::from_utf8_lossy(&self.stdout)
+            .trim_end_matches('\n')
+            .to_owned()
     }
 
     /// The NUL-terminated parts of stdout.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let end = self.stdout.len().saturating_sub(usize::from(self.stdout.ends_with(&[0])));
-        self.stdout[..end].split(|b| *b == 0).filter(|part| !part.is_empty())
+        let end = self
+            .stdout
+            .len()
+            .saturating_sub(usize::from(self.stdout.ends_with(&[0])));
+        self.stdout[..end]
+            .split(|b| *b == 0)
+            .filter(|part| !part.is_empty())
     }
 
     /// The failure that this output stands for.
     pub(super) fn failure(&self) -> GitError {
-        GitError::Failed { command: self.command.clone(), code: self.code, stderr: self.stderr.clone() }
+        GitError::Failed {
+            command: self.command.clone(),
+            code: self.code,
+            stderr: self.stderr.clone(),
+        }
     }
 
     /// The complaint that this output cannot be read.
     pub(super) fn unreadable(&self) -> GitError {
-        GitError::Unreadable { command: self.command.clone() }
+        GitError::Unreadable {
+            command: self.command.clone(),
+        }
     }
 }
 
@@ -172,13 +189,15 @@ impl Git<'_> {
 
     /// Adds arguments.
     pub(super) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
+        self.arguments
+            .extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable.
     pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.push((name.into(), value.as_ref().to_owned()));
+        self.environment
+            .push((name.into(), value.as_ref().to_owned()));
         self
     }
 
@@ -191,7 +210,10 @@ impl Git<'_> {
     /// Lets the command share a held lock: if this process dies, the lock stays held until the
     /// command has ended too. (The lock's empty file is its stdin.)
     pub(super) fn holding(mut self, lock: &File) -> Result<Self, GitError> {
-        self.input = Input::Held(lock.try_clone().map_err(|e| GitError::io("sharing a lock", e))?);
+        self.input = Input::Held(
+            lock.try_clone()
+                .map_err(|e| GitError::io("sharing a lock", e))?,
+        );
         Ok(self)
     }
 
@@ -210,11 +232,19 @@ impl Git<'_> {
             Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
             Input::Held(file) => (Stdio::from(file), None),
         };
-        let child = self.command().stdin(stdin).spawn().map_err(|source| GitError::Start {
-            program: self.door.program.to_string_lossy().into_owned(),
-            source,
-        })?;
-        let ran = Running { child, deadline: Instant::now() + self.door.time_limit }.finish(bytes, self.limit);
+        let child = self
+            .command()
+            .stdin(stdin)
+            .spawn()
+            .map_err(|source| GitError::Start {
+                program: self.door.program.to_string_lossy().into_owned(),
+                source,
+            })?;
+        let ran = Running {
+            child,
+            deadline: Instant::now() + self.door.time_limit,
+        }
+        .finish(bytes, self.limit);
         let ran = ran.map_err(|e| GitError::io("talking to git", e))?;
         match ran.end {
             End::Overrun if self.cut => Ok(ran.output(0, command, true)),
@@ -222,7 +252,10 @@ impl Git<'_> {
             End::OutOfTime => Err(GitError::OutOfTime { command }),
             End::Exited(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => Ok(ran.output(code, command, false)),
-                (None, signal) => Err(GitError::Interrupted { command, signal: signal.unwrap_or(0) }),
+                (None, signal) => Err(GitError::Interrupted {
+                    command,
+                    signal: signal.unwrap_or(0),
+                }),
             },
         }
     }
@@ -235,11 +268,20 @@ impl Git<'_> {
     /// Runs it; any exit code but these is a failure.
     pub(super) fn one_of(self, codes: &[i32]) -> Result<Output, GitError> {
         let output = self.run()?;
-        if codes.contains(&output.code) { Ok(output) } else { Err(output.failure()) }
+        if codes.contains(&output.code) {
+            Ok(output)
+        } else {
+            Err(output.failure())
+        }
     }
 
     fn words(&self) -> String {
-        let words: Vec<_> = self.arguments.iter().take(8).map(|a| a.to_string_lossy()).collect();
+        let words: Vec<_> = self
+            .arguments
+            .iter()
+            .take(8)
+            .map(|a| a.to_string_lossy())
+            .collect();
         format!("git {}", words.join(" "))
     }
 
@@ -267,7 +309,10 @@ impl Git<'_> {
         for setting in CONFIG {
             command.args(["-c", setting]);
         }
-        command.arg("--no-pager").args(&self.location).args(&self.arguments);
+        command
+            .arg("--no-pager")
+            .args(&self.location)
+            .args(&self.arguments);
         command
     }
 }
@@ -294,7 +339,13 @@ impl Ran {
     fn output(self, code: i32, command: String, truncated: bool) -> Output {
         let tail = &self.stderr[self.stderr.len().saturating_sub(STDERR_TAIL)..];
         let stderr = String::from_utf8_lossy(tail).trim_end().to_owned();
-        Output { code, stdout: self.stdout, stderr, truncated, command }
+        Output {
+            code,
+            stdout: self.stdout,
+            stderr,
+            truncated,
+            command,
+        }
     }
 }
 
@@ -306,7 +357,13 @@ struct Running {
 impl Running {
     fn finish(mut self, input: Option<Vec<u8>>, limit: usize) -> io::Result<Ran> {
         let talked = self.talk(input, limit);
-        if !matches!(talked, Ok(Ran { end: End::Exited(_), .. })) {
+        if !matches!(
+            talked,
+            Ok(Ran {
+                end: End::Exited(_),
+                ..
+            })
+        ) {
             self.kill();
         }
         talked
@@ -320,17 +377,39 @@ impl Running {
     }
 
     fn talk(&mut self, input: Option<Vec<u8>>, limit: usize) -> io::Result<Ran> {
-        let mut writer = self.child.stdin.take().zip(input).map(|(pipe, bytes)| Writer { pipe, bytes, done: 0 });
+        let mut writer = self
+            .child
+            .stdin
+            .take()
+            .zip(input)
+            .map(|(pipe, bytes)| Writer {
+                pipe,
+                bytes,
+                done: 0,
+            });
         let mut stdout = Reader::new(self.child.stdout.take());
         let mut stderr = Reader::new(self.child.stderr.take());
-        for fd in [writer.as_ref().map(|w| w.pipe.as_fd()), stdout.fd(), stderr.fd()].into_iter().flatten() {
+        for fd in [
+            writer.as_ref().map(|w| w.pipe.as_fd()),
+            stdout.fd(),
+            stderr.fd(),
+        ]
+        .into_iter()
+        .flatten()
+        {
             rustix::io::ioctl_fionbio(fd, true)?;
         }
         let mut exited = None;
-        while exited.is_none() && (stdout.pipe.is_some() || stderr.pipe.is_some() || writer.is_some()) {
+        while exited.is_none()
+            && (stdout.pipe.is_some() || stderr.pipe.is_some() || writer.is_some())
+        {
             let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(Ran { end: End::OutOfTime, stdout: stdout.bytes, stderr: stderr.bytes });
+                return Ok(Ran {
+                    end: End::OutOfTime,
+                    stdout: stdout.bytes,
+                    stderr: stderr.bytes,
+                });
             }
             if !wait_ready(writer.as_ref(), &stdout, &stderr, left.min(LOOK))? {
                 // A grandchild may keep the pipes open long after git is gone.
@@ -343,7 +422,11 @@ impl Running {
             stderr.bytes.drain(..excess);
             if stdout.bytes.len() > limit {
                 stdout.bytes.truncate(limit);
-                return Ok(Ran { end: End::Overrun, stdout: stdout.bytes, stderr: stderr.bytes });
+                return Ok(Ran {
+                    end: End::Overrun,
+                    stdout: stdout.bytes,
+                    stderr: stderr.bytes,
+                });
             }
         }
         drop(writer);
@@ -351,7 +434,11 @@ impl Running {
             Some(status) => End::Exited(status),
             None => self.leave()?,
         };
-        Ok(Ran { end, stdout: stdout.bytes, stderr: stderr.bytes })
+        Ok(Ran {
+            end,
+            stdout: stdout.bytes,
+            stderr: stderr.bytes,
+        })
     }
 
     fn leave(&mut self) -> io::Result<End> {
@@ -398,7 +485,10 @@ struct Reader<R> {
 
 impl<R: Read + AsFd> Reader<R> {
     fn new(pipe: Option<R>) -> Self {
-        Self { pipe, bytes: Vec::new() }
+        Self {
+            pipe,
+            bytes: Vec::new(),
+        }
     }
 
     fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
@@ -409,7 +499,9 @@ impl<R: Read + AsFd> Reader<R> {
     fn drain(&mut self) -> io::Result<()> {
         let mut buffer = [0; 64 * 1024];
         for _ in 0..16 {
-            let Some(pipe) = &mut self.pipe else { return Ok(()) };
+            let Some(pipe) = &mut self.pipe else {
+                return Ok(());
+            };
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(n) => self.bytes.extend_from_slice(&buffer[..n]),
@@ -430,8 +522,16 @@ fn wait_ready<A: Read + AsFd, B: Read + AsFd>(
 ) -> io::Result<bool> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(3);
     fds.extend(writer.map(|w| PollFd::from_borrowed_fd(w.pipe.as_fd(), PollFlags::OUT)));
-    fds.extend(stdout.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-    fds.extend(stderr.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    fds.extend(
+        stdout
+            .fd()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+    );
+    fds.extend(
+        stderr
+            .fd()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+    );
     let limit = Timespec::try_from(limit).unwrap_or_default();
     match poll(&mut fds, Some(&limit)) {
         Ok(ready) => Ok(ready > 0),
@@ -452,7 +552,9 @@ mod tests {
         let path = folder.path().join("git");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let door = Door::default().program(path).time_limit(Duration::from_secs(60));
+        let door = Door::default()
+            .program(path)
+            .time_limit(Duration::from_secs(60));
         (folder, door)
     }
 
@@ -460,23 +562,38 @@ mod tests {
     fn much_goes_in_and_comes_out_at_once() {
         let (folder, door) = script("cat");
         let much: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        assert_eq!(door.at(folder.path()).input(much.clone()).succeed().unwrap().stdout, much);
+        assert_eq!(
+            door.at(folder.path())
+                .input(much.clone())
+                .succeed()
+                .unwrap()
+                .stdout,
+            much
+        );
     }
 
     #[test]
     fn a_signal_is_told_from_a_failure() {
         let (folder, door) = script("kill -9 $$");
-        assert!(matches!(door.at(folder.path()).run(), Err(GitError::Interrupted { signal: 9, .. })));
+        assert!(matches!(
+            door.at(folder.path()).run(),
+            Err(GitError::Interrupted { signal: 9, .. })
+        ));
         let (folder, door) = script("echo why >&2; exit 3");
         let error = door.at(folder.path()).arg("x").succeed().unwrap_err();
-        assert!(matches!(&error, GitError::Failed { command, code: 3, stderr } if command == "git x" && stderr == "why"));
+        assert!(
+            matches!(&error, GitError::Failed { command, code: 3, stderr } if command == "git x" && stderr == "why")
+        );
     }
 
     #[test]
     fn what_takes_too_long_is_ended_with_all_that_it_started() {
         let (folder, door) = script("sleep 1000 & echo $! > child; wait");
         let door = door.time_limit(Duration::from_millis(300));
-        assert!(matches!(door.at(folder.path()).run(), Err(GitError::OutOfTime { .. })));
+        assert!(matches!(
+            door.at(folder.path()).run(),
+            Err(GitError::OutOfTime { .. })
+        ));
         let child = std::fs::read_to_string(folder.path().join("child")).unwrap();
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -499,7 +616,11 @@ mod tests {
     #[test]
     fn a_background_process_that_keeps_the_pipes_is_not_waited_for() {
         let (folder, door) = script("sleep 20 & echo done");
-        let output = door.time_limit(Duration::from_secs(15)).at(folder.path()).run().unwrap();
+        let output = door
+            .time_limit(Duration::from_secs(15))
+            .at(folder.path())
+            .run()
+            .unwrap();
         assert_eq!(output.line(), "done");
     }
 
@@ -507,12 +628,25 @@ mod tests {
     fn the_environment_is_gits_own() {
         let (folder, door) = script("env; echo \"$@\"; pwd");
         let door = door.environment("HOME", "/elsewhere");
-        let text = door.at(folder.path()).args(["status"]).env("GIT_INDEX_FILE", "i").succeed().unwrap().line();
-        for wanted in ["LC_ALL=C\n", "GIT_TERMINAL_PROMPT=0\n", "HOME=/elsewhere\n", "GIT_INDEX_FILE=i\n"] {
+        let text = door
+            .at(folder.path())
+            .args(["status"])
+            .env("GIT_INDEX_FILE", "i")
+            .succeed()
+            .unwrap()
+            .line();
+        for wanted in [
+            "LC_ALL=C\n",
+            "GIT_TERMINAL_PROMPT=0\n",
+            "HOME=/elsewhere\n",
+            "GIT_INDEX_FILE=i\n",
+        ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
         assert!(text.contains("-c core.hooksPath=/dev/null") && text.contains("--no-pager status"));
-        assert!(Path::new(text.lines().last().unwrap()).ends_with(folder.path().file_name().unwrap()));
+        assert!(
+            Path::new(text.lines().last().unwrap()).ends_with(folder.path().file_name().unwrap())
+        );
     }
 
     #[test]
@@ -521,6 +655,14 @@ mod tests {
         let path = folder.path().join("lock");
         std::fs::write(&path, "this very file").unwrap();
         let lock = File::open(&path).unwrap();
-        assert_eq!(door.at(folder.path()).holding(&lock).unwrap().succeed().unwrap().stdout, b"this very file");
+        assert_eq!(
+            door.at(folder.path())
+                .holding(&lock)
+                .unwrap()
+                .succeed()
+                .unwrap()
+                .stdout,
+            b"this very file"
+        );
     }
 }

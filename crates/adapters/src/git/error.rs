@@ -14,7 +14,11 @@ pub(super) enum GitError {
     Start { program: String, source: io::Error },
     /// It exited with a code that is no answer.
     #[error("`{command}` failed ({code}): {stderr}")]
-    Failed { command: String, code: i32, stderr: String },
+    Failed {
+        command: String,
+        code: i32,
+        stderr: String,
+    },
     /// A signal ended it: whatever it was doing may be half done.
     #[error("`{command}` was killed by signal {signal}")]
     Interrupted { command: String, signal: i32 },
@@ -40,15 +44,23 @@ pub(super) enum GitError {
 
 impl GitError {
     pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source }
+        Self::Io {
+            what: what.into(),
+            source,
+        }
     }
 
     pub(super) fn refused(cause: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused { cause: cause.into(), hint: hint.into() }
+        Self::Refused {
+            cause: cause.into(),
+            hint: hint.into(),
+        }
     }
 
     pub(super) fn held(path: &std::path::Path) -> Self {
-        Self::Held { path: path.display().to_string() }
+        Self::Held {
+            path: path.display().to_string(),
+        }
     }
 
     /// What git said, when it said something.
@@ -74,7 +86,12 @@ impl GitError {
         match self {
             Self::Interrupted { .. } | Self::OutOfTime { .. } | Self::Held { .. } => true,
             Self::Start { source, .. } | Self::Io { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory | io::ErrorKind::StorageFull)
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::OutOfMemory
+                        | io::ErrorKind::StorageFull
+                )
             }
             Self::Failed { stderr, .. } => {
                 stderr.contains("No space left on device")
@@ -88,12 +105,16 @@ impl GitError {
 
     fn hint(&self) -> String {
         match self {
-            Self::Start { .. } => "install git 2.41 or newer, and see that it is on the PATH".into(),
+            Self::Start { .. } => {
+                "install git 2.41 or newer, and see that it is on the PATH".into()
+            }
             Self::Refused { hint, .. } => hint.clone(),
             Self::Failed { stderr, .. } if stderr.contains("dubious ownership") => {
                 "git config --global --add safe.directory <folder>".into()
             }
-            Self::Failed { stderr, .. } if stderr.contains("No space left on device") => "free some disk space".into(),
+            Self::Failed { stderr, .. } if stderr.contains("No space left on device") => {
+                "free some disk space".into()
+            }
             _ => String::new(),
         }
     }

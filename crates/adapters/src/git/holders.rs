@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// A process has exactly this file open.
 pub(super) fn has_open(file: &Path) -> bool {
-    let Ok(wanted) = fs::metadata(file) else { return false };
+    let Ok(wanted) = fs::metadata(file) else {
+        return false;
+    };
     processes().any(|process| {
-        let Ok(open) = fs::read_dir(process.join("fd")) else { return false };
+        let Ok(open) = fs::read_dir(process.join("fd")) else {
+            return false;
+        };
         open.flatten().any(|fd| {
-            fs::metadata(fd.path()).is_ok_and(|found| found.ino() == wanted.ino() && found.dev() == wanted.dev())
+            fs::metadata(fd.path())
+                .is_ok_and(|found| found.ino() == wanted.ino() && found.dev() == wanted.dev())
         })
     })
 }
@@ -25,8 +30,19 @@ pub(super) fn git_at_work_in(folder: &Path) -> bool {
 }
 
 fn processes() -> impl Iterator<Item = PathBuf> {
-    let numbered = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
-    fs::read_dir("/proc").into_iter().flatten().flatten().filter(numbered).map(|entry| entry.path())
+    let numbered = |entry: &fs::DirEntry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .iter()
+            .all(u8::is_ascii_digit)
+    };
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(numbered)
+        .map(|entry| entry.path())
 }
 
 #[cfg(all(test, target_os = "linux"))]

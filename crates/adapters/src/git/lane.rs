@@ -2,7 +2,9 @@
 
 use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
-use cw_core::ports::workspaces::{Advance, Advanced, CommitMessage, Cut, CutBranch, Trial, Trialled};
+use cw_core::ports::workspaces::{
+    Advance, Advanced, CommitMessage, Cut, CutBranch, Trial, Trialled,
+};
 
 use super::error::GitError;
 use super::refs::Change;
@@ -14,32 +16,55 @@ const LONG_MESSAGE: usize = 500;
 
 /// A merge without a worktree.
 pub(super) enum Merge {
-    Clean { tree: Oid },
-    Conflict { paths: Vec<String>, messages: Vec<String> },
+    Clean {
+        tree: Oid,
+    },
+    Conflict {
+        paths: Vec<String>,
+        messages: Vec<String>,
+    },
 }
 
 impl Repo<'_> {
-    /// Merges two commits, which must exist: git's exit code does not tell a conflict from a bad
-    /// name. The attributes are those of `ours`, not of whatever is checked out.
+    /// Merges two commits, which must exist (see [`Repo::is_ancestor`]): git's exit code does not
+    /// tell a conflict from a bad name. The attributes are those of `ours`, not of whatever is checked out.
     pub(super) fn merge_trees(&self, ours: &Oid, theirs: &Oid) -> Result<Merge, GitError> {
-        self.existing(ours)?;
-        self.existing(theirs)?;
-        let merge = ["merge-tree", "--write-tree", "-z", "--name-only", "--messages", ours.as_str(), theirs.as_str()];
-        let output = self.git().option(format!("--attr-source={ours}")).args(merge).run()?;
+        let merge = [
+            "merge-tree",
+            "--write-tree",
+            "-z",
+            "--name-only",
+            "--messages",
+            ours.as_str(),
+            theirs.as_str(),
+        ];
+        let output = self
+            .git()
+            .option(format!("--attr-source={ours}"))
+            .args(merge)
+            .run()?;
         if output.code != 0 && output.stderr.contains("unrelated histories") {
-            return Ok(Merge::Conflict { paths: Vec::new(), messages: vec!["the histories have no commit in common".into()] });
+            return Ok(Merge::Conflict {
+                paths: Vec::new(),
+                messages: vec!["the histories have no commit in common".into()],
+            });
         }
         if !matches!(output.code, 0 | 1) {
             return Err(output.failure());
         }
         let mut parts = output.stdout.split(|b| *b == 0);
-        let tree = parts.next().and_then(|part| Oid::new(String::from_utf8_lossy(part)).ok());
+        let tree = parts
+            .next()
+            .and_then(|part| Oid::new(String::from_utf8_lossy(part)).ok());
         let tree = tree.ok_or_else(|| output.unreadable())?;
         if output.code == 0 {
             return Ok(Merge::Clean { tree });
         }
         let paths = shown(parts.by_ref().take_while(|part| !part.is_empty()));
-        Ok(Merge::Conflict { paths, messages: messages(parts) })
+        Ok(Merge::Conflict {
+            paths,
+            messages: messages(parts),
+        })
     }
 
     /// Merges two commits into a third; `None` with the conflict when they do not merge.
@@ -53,7 +78,8 @@ impl Repo<'_> {
         match self.merge_trees(ours, theirs)? {
             Merge::Conflict { paths, messages } => Ok(Trialled::Conflict { paths, messages }),
             Merge::Clean { tree } => {
-                let commit = self.make_commit(&tree, &[ours.clone(), theirs.clone()], message, at)?;
+                let commit =
+                    self.make_commit(&tree, &[ours.clone(), theirs.clone()], message, at)?;
                 Ok(Trialled::Clean { tree, commit })
             }
         }
@@ -64,9 +90,13 @@ impl Repo<'_> {
 fn messages<'m>(mut parts: impl Iterator<Item = &'m [u8]>) -> Vec<String> {
     let mut found = Vec::new();
     while found.len() < MANY_MESSAGES {
-        let count = parts.next().and_then(|n| std::str::from_utf8(n).ok()?.parse::<usize>().ok());
+        let count = parts
+            .next()
+            .and_then(|n| std::str::from_utf8(n).ok()?.parse::<usize>().ok());
         let Some(count) = count else { break };
-        let Some(text) = parts.by_ref().nth(count.saturating_add(1)) else { break };
+        let Some(text) = parts.by_ref().nth(count.saturating_add(1)) else {
+            break;
+        };
         let text = String::from_utf8_lossy(text);
         let text = text.trim();
         if !text.starts_with("Auto-merging ") {
@@ -78,8 +108,6 @@ fn messages<'m>(mut parts: impl Iterator<Item = &'m [u8]>) -> Vec<String> {
 
 /// Tries to merge work into the integration tip.
 pub(super) fn trial(repo: &Repo<'_>, ask: &Trial) -> Result<Trialled, GitError> {
-    repo.existing(&ask.tip)?;
-    repo.existing(&ask.head)?;
     if repo.is_ancestor(&ask.head, &ask.tip)? {
         return Ok(Trialled::AlreadyIn);
     }
@@ -89,10 +117,12 @@ pub(super) fn trial(repo: &Repo<'_>, ask: &Trial) -> Result<Trialled, GitError> 
 /// Moves the integration branch and records the merge.
 pub(super) fn advance(repo: &Repo<'_>, ask: &Advance) -> Result<Advanced, GitError> {
     if !ask.branch.starts_with("cw/") || !ask.merged_ref.starts_with("refs/cw/merged/") {
-        return Err(GitError::refused(format!("{} and {} are not cw's", ask.branch, ask.merged_ref), ""));
+        return Err(GitError::refused(
+            format!("{} and {} are not cw's", ask.branch, ask.merged_ref),
+            "",
+        ));
     }
     repo.locks.exclusive(&repo.branches_lock(), |_| {
-        repo.existing(&ask.new)?;
         if let Some(done) = advanced_before(repo, ask)? {
             return Ok(done);
         }
@@ -101,8 +131,15 @@ pub(super) fn advance(repo: &Repo<'_>, ask: &Advance) -> Result<Advanced, GitErr
         }
         let branch = branch_ref(&ask.branch);
         let changes = [
-            Change::Move { name: &branch, old: &ask.old, new: &ask.new },
-            Change::Create { name: &ask.merged_ref, new: &ask.new },
+            Change::Move {
+                name: &branch,
+                old: &ask.old,
+                new: &ask.new,
+            },
+            Change::Create {
+                name: &ask.merged_ref,
+                new: &ask.new,
+            },
         ];
         match repo.change_refs(&changes, "merge") {
             Ok(()) => Ok(Advanced::Moved),
@@ -114,9 +151,15 @@ pub(super) fn advance(repo: &Repo<'_>, ask: &Advance) -> Result<Advanced, GitErr
 
 /// How things stand when the branch is not where it must be to move.
 fn advanced_before(repo: &Repo<'_>, ask: &Advance) -> Result<Option<Advanced>, GitError> {
-    let (tip, merged) = (repo.tip(&ask.branch)?, repo.ref_value(&ask.merged_ref)?);
+    let [tip, merged] = repo.ref_values([&branch_ref(&ask.branch), &ask.merged_ref])?;
+    if merged.is_none() && tip.as_ref() == Some(&ask.old) && ask.old != ask.new {
+        return Ok(None);
+    }
     if let Some(merged) = merged.as_ref().filter(|merged| **merged != ask.new) {
-        return Err(GitError::refused(format!("{} records another merge: {merged}", ask.merged_ref), ""));
+        return Err(GitError::refused(
+            format!("{} records another merge: {merged}", ask.merged_ref),
+            "",
+        ));
     }
     let contains = match &tip {
         Some(tip) => repo.is_ancestor(&ask.new, tip)?,
@@ -124,18 +167,26 @@ fn advanced_before(repo: &Repo<'_>, ask: &Advance) -> Result<Option<Advanced>, G
     };
     if contains {
         if merged.is_none() {
-            repo.change_refs(&[Change::Create { name: &ask.merged_ref, new: &ask.new }], "merge")?;
+            repo.change_refs(
+                &[Change::Create {
+                    name: &ask.merged_ref,
+                    new: &ask.new,
+                }],
+                "merge",
+            )?;
         }
         return Ok(Some(Advanced::Already));
     }
-    let in_place = tip.as_ref() == Some(&ask.old) && merged.is_none();
-    Ok((!in_place).then_some(Advanced::MovedByOthers { now: tip }))
+    Ok(Some(Advanced::MovedByOthers { now: tip }))
 }
 
 /// Creates an integration branch.
 pub(super) fn cut(repo: &Repo<'_>, ask: &CutBranch) -> Result<Cut, GitError> {
     if !ask.branch.starts_with("cw/") {
-        return Err(GitError::refused(format!("{} is no branch of cw", ask.branch), ""));
+        return Err(GitError::refused(
+            format!("{} is no branch of cw", ask.branch),
+            "",
+        ));
     }
     repo.locks.exclusive(&repo.branches_lock(), |_| {
         repo.existing(&ask.at)?;
@@ -143,7 +194,13 @@ pub(super) fn cut(repo: &Repo<'_>, ask: &CutBranch) -> Result<Cut, GitError> {
             return Ok(found);
         }
         let name = branch_ref(&ask.branch);
-        match repo.change_refs(&[Change::Create { name: &name, new: &ask.at }], "cut") {
+        match repo.change_refs(
+            &[Change::Create {
+                name: &name,
+                new: &ask.at,
+            }],
+            "cut",
+        ) {
             Ok(()) => Ok(Cut::Created),
             Err(e) => cut_before(repo, ask)?.ok_or(e),
         }
@@ -153,16 +210,33 @@ pub(super) fn cut(repo: &Repo<'_>, ask: &CutBranch) -> Result<Cut, GitError> {
 fn cut_before(repo: &Repo<'_>, ask: &CutBranch) -> Result<Option<Cut>, GitError> {
     if let Some(tip) = repo.tip(&ask.branch)? {
         let known = tip == ask.at || ask.expected.as_ref() == Some(&tip);
-        return Ok(Some(if known { Cut::Already { tip } } else { Cut::Foreign { tip } }));
+        return Ok(Some(if known {
+            Cut::Already { tip }
+        } else {
+            Cut::Foreign { tip }
+        }));
     }
-    let ends = ask.branch.match_indices('/').map(|(at, _)| &ask.branch[..at]);
+    let ends = ask
+        .branch
+        .match_indices('/')
+        .map(|(at, _)| &ask.branch[..at]);
     for above in ends {
         if repo.tip(above)?.is_some() {
-            return Ok(Some(Cut::Blocked { by: above.to_owned() }));
+            return Ok(Some(Cut::Blocked {
+                by: above.to_owned(),
+            }));
         }
     }
     let below = format!("{}/", branch_ref(&ask.branch));
-    let output = repo.git().args(["for-each-ref", "--count=1", "--format=%(refname:lstrip=2)", &below]).succeed()?;
+    let output = repo
+        .git()
+        .args([
+            "for-each-ref",
+            "--count=1",
+            "--format=%(refname:lstrip=2)",
+            &below,
+        ])
+        .succeed()?;
     let by = output.line();
     Ok((!by.is_empty()).then_some(Cut::Blocked { by }))
 }

@@ -35,11 +35,12 @@ use std::path::{Path, PathBuf};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{
-    Advance, Advanced, Collect, Collected, Cut, CutBranch, Diff, GateCheckout, Inspection, Kept, Land, Landed,
-    MergeInto, MergedInto, Prepare, Prepared, Preview, Release, Released, SyncBranch, Synced, Trial, Trialled,
-    WorkspaceError, Workspaces, Worktree,
+    Advance, Advanced, Collect, Collected, Cut, CutBranch, Diff, GateCheckout, Inspection, Kept,
+    Land, Landed, MergeInto, MergedInto, Prepare, Prepared, Preview, Release, Released, SyncBranch,
+    Synced, Trial, Trialled, WorkspaceError, Workspaces, Worktree,
 };
 
+use commits::Identities;
 pub use door::Door;
 use error::GitError;
 use locks::Locks;
@@ -52,13 +53,20 @@ pub struct GitWorkspaces {
     door: Door,
     root: Root,
     locks: Locks,
+    identities: Identities,
 }
 
 impl GitWorkspaces {
     /// Works through `door`; all worktrees live below `root`, which is made if it does not exist.
     pub fn new(door: Door, root: &Path) -> Result<Self, WorkspaceError> {
-        let root = Root::new(root).map_err(|e| e.explain("the folder of worktrees cannot be used"))?;
-        Ok(Self { door, root, locks: Locks::default() })
+        let root =
+            Root::new(root).map_err(|e| e.explain("the folder of worktrees cannot be used"))?;
+        Ok(Self {
+            door,
+            root,
+            locks: Locks::default(),
+            identities: Identities::default(),
+        })
     }
 
     /// Does `work` on a repository; `what` could not be done if it fails.
@@ -68,7 +76,9 @@ impl GitWorkspaces {
         what: &str,
         work: impl FnOnce(&Repo<'_>) -> Result<T, GitError>,
     ) -> Result<T, WorkspaceError> {
-        Repo::open(&self.door, &self.locks, repo).and_then(|repo| work(&repo)).map_err(|e| e.explain(what))
+        Repo::open(&self.door, &self.locks, &self.identities, repo)
+            .and_then(|repo| work(&repo))
+            .map_err(|e| e.explain(what))
     }
 }
 
@@ -84,29 +94,43 @@ impl Workspaces for GitWorkspaces {
     }
 
     fn cut_branch(&self, ask: &CutBranch) -> Result<Cut, WorkspaceError> {
-        self.on(&ask.repo, "the integration branch cannot be cut", |repo| lane::cut(repo, ask))
-    }
-
-    fn prepare(&self, ask: &Prepare) -> Result<Prepared, WorkspaceError> {
-        self.on(&ask.repo, "the worktree cannot be made", |repo| prepare::prepare(repo, &self.root, ask))
-    }
-
-    fn merge_into(&self, ask: &MergeInto) -> Result<MergedInto, WorkspaceError> {
-        self.on(&ask.repo, "the integration tip cannot be merged into the worktree", |repo| {
-            bounce::merge_into(repo, &self.root, ask)
+        self.on(&ask.repo, "the integration branch cannot be cut", |repo| {
+            lane::cut(repo, ask)
         })
     }
 
+    fn prepare(&self, ask: &Prepare) -> Result<Prepared, WorkspaceError> {
+        self.on(&ask.repo, "the worktree cannot be made", |repo| {
+            prepare::prepare(repo, &self.root, ask)
+        })
+    }
+
+    fn merge_into(&self, ask: &MergeInto) -> Result<MergedInto, WorkspaceError> {
+        self.on(
+            &ask.repo,
+            "the integration tip cannot be merged into the worktree",
+            |repo| bounce::merge_into(repo, &self.root, ask),
+        )
+    }
+
     fn collect(&self, ask: &Collect) -> Result<Collected, WorkspaceError> {
-        self.on(&ask.repo, "the agent's work cannot be committed", |repo| collect::collect(repo, &self.root, ask))
+        self.on(&ask.repo, "the agent's work cannot be committed", |repo| {
+            collect::collect(repo, &self.root, ask)
+        })
     }
 
     fn trial(&self, ask: &Trial) -> Result<Trialled, WorkspaceError> {
-        self.on(&ask.repo, "the merge cannot be tried", |repo| lane::trial(repo, ask))
+        self.on(&ask.repo, "the merge cannot be tried", |repo| {
+            lane::trial(repo, ask)
+        })
     }
 
     fn advance(&self, ask: &Advance) -> Result<Advanced, WorkspaceError> {
-        self.on(&ask.repo, "the integration branch cannot be moved", |repo| lane::advance(repo, ask))
+        self.on(
+            &ask.repo,
+            "the integration branch cannot be moved",
+            |repo| lane::advance(repo, ask),
+        )
     }
 
     fn gate_checkout(&self, ask: &GateCheckout) -> Result<(), WorkspaceError> {
@@ -116,23 +140,35 @@ impl Workspaces for GitWorkspaces {
     }
 
     fn release(&self, ask: &Release) -> Result<Released, WorkspaceError> {
-        self.on(&ask.repo, "the worktree cannot be taken away", |repo| release::release(repo, &self.root, ask))
+        self.on(&ask.repo, "the worktree cannot be taken away", |repo| {
+            release::release(repo, &self.root, ask)
+        })
     }
 
     fn land(&self, ask: &Land) -> Result<Landed, WorkspaceError> {
-        self.on(&ask.repo, "the base branch cannot be moved", |repo| land::land(repo, ask))
+        self.on(&ask.repo, "the base branch cannot be moved", |repo| {
+            land::land(repo, ask)
+        })
     }
 
     fn sync_branch(&self, ask: &SyncBranch) -> Result<Synced, WorkspaceError> {
-        self.on(&ask.repo, "the branch cannot be brought up to its base", |repo| land::sync_branch(repo, ask))
+        self.on(
+            &ask.repo,
+            "the branch cannot be brought up to its base",
+            |repo| land::sync_branch(repo, ask),
+        )
     }
 
     fn preview(&self, ask: &Preview) -> Result<Diff, WorkspaceError> {
-        self.on(&ask.repo, "the preview cannot be made", |repo| view::preview(repo, ask))
+        self.on(&ask.repo, "the preview cannot be made", |repo| {
+            view::preview(repo, ask)
+        })
     }
 
     fn worktrees(&self, repo: &Path) -> Result<Vec<Worktree>, WorkspaceError> {
-        self.on(repo, "the worktrees cannot be listed", |repo| view::worktrees(repo, &self.root))
+        self.on(repo, "the worktrees cannot be listed", |repo| {
+            view::worktrees(repo, &self.root)
+        })
     }
 
     fn kept(&self, repo: &Path, prefix: &str) -> Result<Vec<Kept>, WorkspaceError> {
@@ -143,19 +179,27 @@ impl Workspaces for GitWorkspaces {
     }
 
     fn branch_tip(&self, repo: &Path, branch: &str) -> Result<Option<Oid>, WorkspaceError> {
-        self.on(repo, "the branch cannot be looked up", |repo| repo.tip(branch))
+        self.on(repo, "the branch cannot be looked up", |repo| {
+            repo.tip(branch)
+        })
     }
 
     fn checked_out_at(&self, repo: &Path, branch: &str) -> Result<Option<PathBuf>, WorkspaceError> {
-        self.on(repo, "the worktrees cannot be listed", |repo| repo.checked_out_at(branch))
+        self.on(repo, "the worktrees cannot be listed", |repo| {
+            repo.checked_out_at(branch)
+        })
     }
 
     fn is_ancestor(&self, repo: &Path, old: &Oid, new: &Oid) -> Result<bool, WorkspaceError> {
-        self.on(repo, "the commits cannot be compared", |repo| repo.is_ancestor(old, new))
+        self.on(repo, "the commits cannot be compared", |repo| {
+            repo.is_ancestor(old, new)
+        })
     }
 
     fn commits_between(&self, repo: &Path, base: &Oid, head: &Oid) -> Result<u64, WorkspaceError> {
-        self.on(repo, "the commits cannot be counted", |repo| repo.commits_between(base, head))
+        self.on(repo, "the commits cannot be counted", |repo| {
+            repo.commits_between(base, head)
+        })
     }
 
     fn empty_trash(&self, repo: &Path, before: Timestamp) -> Result<(), WorkspaceError> {

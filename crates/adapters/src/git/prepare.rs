@@ -27,11 +27,14 @@ pub(super) fn prepare(repo: &Repo<'_>, root: &Root, ask: &Prepare) -> Result<Pre
     let path = root.own(&ask.path)?;
     repo.locks.alone(&path, || {
         if !ask.branch.starts_with("cw/") {
-            return Err(GitError::refused(format!("{} is no branch of cw", ask.branch), ""));
+            return Err(GitError::refused(
+                format!("{} is no branch of cw", ask.branch),
+                "",
+            ));
         }
         if let Some(tree) = usable(repo, &path, &ask.branch)? {
             tree.claim(root)?;
-            return found_again(repo, &tree, ask);
+            return found_again(repo, root, &tree, ask);
         }
         make(repo, root, ask, &path)
     })
@@ -43,20 +46,39 @@ fn usable<'r>(repo: &'r Repo<'r>, path: &Path, owner: &str) -> Result<Option<Tre
     Ok(tree.filter(|t| t.is_present() && t.is_whole() && t.is_ready(owner)))
 }
 
-fn found_again(repo: &Repo<'_>, tree: &Tree<'_>, ask: &Prepare) -> Result<Prepared, GitError> {
-    tree.mend()?;
+fn found_again(
+    repo: &Repo<'_>,
+    root: &Root,
+    tree: &Tree<'_>,
+    ask: &Prepare,
+) -> Result<Prepared, GitError> {
+    tree.mend(root)?;
     let head = match repo.tip(&ask.branch)? {
         Some(tip) => tip,
         None => {
-            let head = tree.past_heads().into_iter().find(|oid| matches!(repo.commit(oid.as_str()), Ok(Some(_))));
+            let head = tree
+                .past_heads()
+                .into_iter()
+                .find(|oid| matches!(repo.commit(oid.as_str()), Ok(Some(_))));
             let head = head.unwrap_or_else(|| ask.start.clone());
             let name = branch_ref(&ask.branch);
-            repo.change_refs(&[Change::Create { name: &name, new: &head }], "branch found missing")?;
+            repo.change_refs(
+                &[Change::Create {
+                    name: &name,
+                    new: &head,
+                }],
+                "branch found missing",
+            )?;
             head
         }
     };
     let copied = tree.copies();
-    Ok(Prepared { head, fresh: tree.is_fresh(), copied: names(copied.keys()), kept: Vec::new() })
+    Ok(Prepared {
+        head,
+        fresh: tree.is_fresh(),
+        copied: names(copied.keys()),
+        kept: Vec::new(),
+    })
 }
 
 fn names<'p>(paths: impl Iterator<Item = &'p Vec<u8>>) -> Vec<String> {
@@ -64,7 +86,6 @@ fn names<'p>(paths: impl Iterator<Item = &'p Vec<u8>>) -> Vec<String> {
 }
 
 fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prepared, GitError> {
-    repo.existing(&ask.start)?;
     let (head, kept) = repo.locks.exclusive(&repo.worktrees_lock(), |lock| {
         let kept = clear(repo, root, path, &ask.branch, Some((&ask.kept, ask.at)))?;
         let head = begin_branch(repo, &ask.branch, &ask.start)?;
@@ -76,11 +97,25 @@ fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prep
         Ok((head, kept))
     })?;
     let tree = registered(repo, path)?;
-    tree.mend()?;
-    tree.git().args(["reset", "--quiet", "--hard", "--no-recurse-submodules", "HEAD", "--"]).succeed()?;
+    tree.mend(root)?;
+    tree.git()
+        .args([
+            "reset",
+            "--quiet",
+            "--hard",
+            "--no-recurse-submodules",
+            "HEAD",
+            "--",
+        ])
+        .succeed()?;
     let copied = tree.copy_in(&ask.copy)?;
     tree.set_ready(&ask.branch)?;
-    Ok(Prepared { head, fresh: true, copied: names(copied.keys()), kept })
+    Ok(Prepared {
+        head,
+        fresh: true,
+        copied: names(copied.keys()),
+        kept,
+    })
 }
 
 fn registered<'r>(repo: &'r Repo<'r>, path: &Path) -> Result<Tree<'r>, GitError> {
@@ -90,17 +125,29 @@ fn registered<'r>(repo: &'r Repo<'r>, path: &Path) -> Result<Tree<'r>, GitError>
 
 /// Takes away what a dead git or an earlier life left at `path`. A registration that is whole and
 /// ours stays: only its checkout is owed. What files are there and may be somebody's work are kept.
-fn clear(repo: &Repo<'_>, root: &Root, path: &Path, owner: &str, keep: Keep<'_>) -> Result<Vec<String>, GitError> {
+fn clear(
+    repo: &Repo<'_>,
+    root: &Root,
+    path: &Path,
+    owner: &str,
+    keep: Keep<'_>,
+) -> Result<Vec<String>, GitError> {
     let mut kept = Vec::new();
     if let Some(tree) = repo.worktree_at(path)? {
         tree.claim(root)?;
-        let head = if tree.is_whole() { tree.head()?.branch } else { None };
-        let begun = tree.is_present() && tree.is_whole() && tree.owner().is_none_or(|found| found == owner);
+        let head = repo.branch_at(&tree.admin)?;
+        let begun =
+            tree.is_present() && tree.is_whole() && tree.owner().is_none_or(|found| found == owner);
         if begun && !was_ready(&tree) && (head.as_deref() == Some(owner) || owner == GATE) {
             return Ok(kept);
         }
-        if tree.is_present() && was_ready(&tree) && tree.owner().is_some_and(|found| found != owner) {
-            let cause = format!("the worktree at {} belongs to {}", path.display(), tree.owner().unwrap_or_default());
+        if tree.is_present() && was_ready(&tree) && tree.owner().is_some_and(|found| found != owner)
+        {
+            let cause = format!(
+                "the worktree at {} belongs to {}",
+                path.display(),
+                tree.owner().unwrap_or_default()
+            );
             return Err(GitError::refused(cause, "remove that agent first"));
         }
         tree.unregister()?;
@@ -116,7 +163,8 @@ fn clear(repo: &Repo<'_>, root: &Root, path: &Path, owner: &str, keep: Keep<'_>)
         root.discard(path)?;
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|e| GitError::io(format!("making {}", parent.display()), e))?;
+        fs::create_dir_all(parent)
+            .map_err(|e| GitError::io(format!("making {}", parent.display()), e))?;
     }
     Ok(kept)
 }
@@ -133,7 +181,8 @@ pub(super) fn keep_leftovers(
     prefix: &str,
     at: Timestamp,
 ) -> Result<Vec<String>, GitError> {
-    let holds_files = fs::read_dir(path).is_ok_and(|mut all| all.any(|e| e.is_ok_and(|e| e.file_name() != ".git")));
+    let holds_files = fs::read_dir(path)
+        .is_ok_and(|mut all| all.any(|e| e.is_ok_and(|e| e.file_name() != ".git")));
     let is_folder = fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
     if !is_folder || !holds_files {
         return Ok(Vec::new());
@@ -141,8 +190,20 @@ pub(super) fn keep_leftovers(
     let (tree, nested) = repo.folder_tree(&repo.common, path)?;
     let mut kept = repo.keep_nested(&repo.common, path, &nested, prefix, at)?;
     let parents: Vec<Oid> = repo.tip(branch)?.into_iter().collect();
-    if parents.first().map(|tip| repo.tree_of(tip)).transpose()?.as_ref() != Some(&tree) {
-        kept.push(repo.keep_tree(&tree, &parents, "Keep what was found in a worktree's place", prefix, at)?);
+    if parents
+        .first()
+        .map(|tip| repo.tree_of(tip))
+        .transpose()?
+        .as_ref()
+        != Some(&tree)
+    {
+        kept.push(repo.keep_tree(
+            &tree,
+            &parents,
+            "Keep what was found in a worktree's place",
+            prefix,
+            at,
+        )?);
     }
     Ok(kept)
 }
@@ -151,12 +212,25 @@ pub(super) fn keep_leftovers(
 fn begin_branch(repo: &Repo<'_>, branch: &str, start: &Oid) -> Result<Oid, GitError> {
     let name = branch_ref(branch);
     match repo.tip(branch)? {
-        None => repo.change_refs(&[Change::Create { name: &name, new: start }], "begin")?,
+        None => repo.change_refs(
+            &[Change::Create {
+                name: &name,
+                new: start,
+            }],
+            "begin",
+        )?,
         Some(tip) if tip != *start && repo.is_ancestor(&tip, start)? => {
             if repo.checked_out_at(branch)?.is_some() {
                 return Ok(tip);
             }
-            repo.change_refs(&[Change::Move { name: &name, old: &tip, new: start }], "begin again")?;
+            repo.change_refs(
+                &[Change::Move {
+                    name: &name,
+                    old: &tip,
+                    new: start,
+                }],
+                "begin again",
+            )?;
         }
         Some(tip) => return Ok(tip),
     }
@@ -166,7 +240,7 @@ fn begin_branch(repo: &Repo<'_>, branch: &str, start: &Oid) -> Result<Oid, GitEr
 /// Sees to it that no worktree has the branch: one of ours whose folder is gone is forgotten.
 fn free_branch(repo: &Repo<'_>, root: &Root, branch: &str) -> Result<(), GitError> {
     for tree in repo.registered()? {
-        if !tree.is_whole() || tree.head()?.branch.as_deref() != Some(branch) {
+        if !tree.is_whole() || repo.branch_at(&tree.admin)?.as_deref() != Some(branch) {
             continue;
         }
         if tree.is_present() {
@@ -181,7 +255,11 @@ fn free_branch(repo: &Repo<'_>, root: &Root, branch: &str) -> Result<(), GitErro
 }
 
 /// Makes the gate's worktree hold exactly the commit. Ignored files stay, as caches.
-pub(super) fn gate_checkout(repo: &Repo<'_>, root: &Root, ask: &GateCheckout) -> Result<(), GitError> {
+pub(super) fn gate_checkout(
+    repo: &Repo<'_>,
+    root: &Root,
+    ask: &GateCheckout,
+) -> Result<(), GitError> {
     let path = root.own(&ask.path)?;
     repo.locks.alone(&path, || {
         repo.existing(&ask.commit)?;
@@ -198,11 +276,24 @@ pub(super) fn gate_checkout(repo: &Repo<'_>, root: &Root, ask: &GateCheckout) ->
             })?;
         }
         let tree = registered(repo, &path)?;
-        tree.mend()?;
+        tree.mend(root)?;
         tree.end_operation()?;
         // HEAD first, and itself: a gate may have left it on a branch, which must not move.
-        tree.git_without_checkout().args(["update-ref", "--no-deref", "HEAD", ask.commit.as_str()]).succeed()?;
-        let reset = || tree.git().args(["reset", "--quiet", "--hard", "--no-recurse-submodules", "HEAD", "--"]).run();
+        tree.git_without_checkout()
+            .args(["update-ref", "--no-deref", "HEAD", ask.commit.as_str()])
+            .succeed()?;
+        let reset = || {
+            tree.git()
+                .args([
+                    "reset",
+                    "--quiet",
+                    "--hard",
+                    "--no-recurse-submodules",
+                    "HEAD",
+                    "--",
+                ])
+                .run()
+        };
         if reset()?.code != 0 {
             // An index that cannot be read is made again.
             remove_file(&tree.admin.join("index"))?;
@@ -211,7 +302,9 @@ pub(super) fn gate_checkout(repo: &Repo<'_>, root: &Root, ask: &GateCheckout) ->
                 return Err(again.failure());
             }
         }
-        tree.git().args(["clean", "--quiet", "-f", "-f", "-d"]).succeed()?;
+        tree.git()
+            .args(["clean", "--quiet", "-f", "-f", "-d"])
+            .succeed()?;
         tree.copy_in(&ask.copy)?;
         tree.set_ready(GATE)
     })

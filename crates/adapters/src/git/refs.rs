@@ -12,7 +12,11 @@ pub(super) enum Change<'c> {
     /// It must not exist.
     Create { name: &'c str, new: &'c Oid },
     /// It must stand at `old`.
-    Move { name: &'c str, old: &'c Oid, new: &'c Oid },
+    Move {
+        name: &'c str,
+        old: &'c Oid,
+        new: &'c Oid,
+    },
 }
 
 impl Change<'_> {
@@ -44,7 +48,11 @@ impl Repo<'_> {
         let lines: String = changes.iter().map(Change::line).collect();
         let input = format!("start\0{lines}prepare\0commit\0").into_bytes();
         let message = format!("cw: {why}");
-        self.git().args(["update-ref", "-m", &message, "--stdin", "-z"]).input(input).succeed().map(drop)
+        self.git()
+            .args(["update-ref", "-m", &message, "--stdin", "-z"])
+            .input(input)
+            .succeed()
+            .map(drop)
     }
 
     fn is_lock_of(&self, lock: &std::path::Path, changes: &[Change<'_>]) -> bool {
@@ -61,9 +69,20 @@ impl Repo<'_> {
             return Ok(name.clone());
         }
         let number = |name: &str| name.rsplit('/').next().and_then(|n| n.parse::<u64>().ok());
-        let next = kept.iter().filter_map(|(name, _)| number(name)).max().unwrap_or(0) + 1;
+        let next = kept
+            .iter()
+            .filter_map(|(name, _)| number(name))
+            .max()
+            .unwrap_or(0)
+            + 1;
         let name = format!("{prefix}/{next}");
-        self.change_refs(&[Change::Create { name: &name, new: commit }], "keep")?;
+        self.change_refs(
+            &[Change::Create {
+                name: &name,
+                new: commit,
+            }],
+            "keep",
+        )?;
         Ok(name)
     }
 
@@ -71,11 +90,19 @@ impl Repo<'_> {
     pub(super) fn kept(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
         let pattern = format!("{}/", prefix.trim_end_matches('/'));
         if !pattern.starts_with("refs/cw/kept/") {
-            return Err(GitError::refused(format!("{prefix} is no place for kept work"), ""));
+            return Err(GitError::refused(
+                format!("{prefix} is no place for kept work"),
+                "",
+            ));
         }
         let output = self
             .git()
-            .args(["for-each-ref", "--sort=version:refname", "--format=%(refname) %(objectname)", &pattern])
+            .args([
+                "for-each-ref",
+                "--sort=version:refname",
+                "--format=%(refname) %(objectname)",
+                &pattern,
+            ])
             .succeed()?;
         let line = |line: &str| {
             let (name, oid) = line.split_once(' ')?;

@@ -21,7 +21,7 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
         match repo.worktree_at(&path)? {
             Some(tree) if tree.is_present() && tree.is_whole() => {
                 tree.claim(root)?;
-                tree.mend()?;
+                tree.mend(root)?;
                 tree.undo_half_merge()?;
                 kept = keep_work(&tree, ask)?;
             }
@@ -33,11 +33,15 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
         }
         // Looked for again under the lock: another process may have done the rest.
         repo.locks.exclusive(&repo.worktrees_lock(), |_| {
-            repo.worktree_at(&path)?.map_or(Ok(()), |tree| tree.unregister())
+            repo.worktree_at(&path)?
+                .map_or(Ok(()), |tree| tree.unregister())
         })?;
         Ok(Released { kept })
     })
 }
+
+/// A commit that keeps others has so many parents at most.
+const MANY_PARENTS: usize = 200;
 
 /// Keeps uncommitted files, and commits that only this worktree's HEAD or its log still knows.
 fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
@@ -48,10 +52,14 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
         Some(head) => Some(head),
         None => last_head(tree)?,
     };
-    let Some(head) = head else { return Ok(Vec::new()) };
+    let Some(head) = head else {
+        return Ok(Vec::new());
+    };
     // The copied files are in the main checkout; one that the agent changed is its work.
     let copies = tree.copies();
-    let unchanged = copies.iter().filter(|(path, print)| tree.is_unchanged_copy(path, **print));
+    let unchanged = copies
+        .iter()
+        .filter(|(path, print)| tree.is_unchanged_copy(path, **print));
     let leave_out: BTreeSet<Vec<u8>> = unchanged.map(|(path, _)| path.clone()).collect();
     let capture = tree.capture(&head, &leave_out)?;
     let mut kept = tree.keep_apart(&capture, &ask.kept, ask.at)?;
@@ -64,8 +72,22 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
     let mut candidates = vec![head];
     candidates.extend(tree.put_aside());
     candidates.extend(tree.past_heads());
-    for lost in on_no_ref(repo, &candidates)? {
-        kept.push(repo.keep(&ask.kept, &lost)?);
+    match &on_no_ref(repo, &candidates)?[..] {
+        [] => {}
+        [lost] => kept.push(repo.keep(&ask.kept, lost)?),
+        many => {
+            // One ref for all that was amended or rebased away, whatever its number.
+            for some in many.chunks(MANY_PARENTS) {
+                let tree = repo.tree_of(&some[0])?;
+                kept.push(repo.keep_tree(
+                    &tree,
+                    some,
+                    "Keep commits on no branch",
+                    &ask.kept,
+                    ask.at,
+                )?);
+            }
+        }
     }
     Ok(kept)
 }
@@ -76,7 +98,15 @@ fn on_no_ref(repo: &Repo<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
     for oid in commits.iter().collect::<BTreeSet<_>>() {
         let _written = writeln!(input, "{oid}");
     }
-    let list = ["rev-list", "--ignore-missing", "--stdin", "--topo-order", "--parents", "--not", "--all"];
+    let list = [
+        "rev-list",
+        "--ignore-missing",
+        "--stdin",
+        "--topo-order",
+        "--parents",
+        "--not",
+        "--all",
+    ];
     let output = repo.git().args(list).input(input).succeed()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut led_to: BTreeSet<&str> = BTreeSet::new();

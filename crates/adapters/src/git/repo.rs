@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cw_core::domain::oid::Oid;
 
+use super::commits::Identities;
 use super::door::{Door, Git, Output};
 use super::error::GitError;
 use super::locks::Locks;
@@ -21,30 +22,33 @@ const LONG_PATH: usize = 300;
 pub(super) struct Repo<'a> {
     pub(super) door: &'a Door,
     pub(super) locks: &'a Locks,
+    pub(super) identities: &'a Identities,
     /// The main checkout.
     pub(super) root: PathBuf,
     /// The git folder that all worktrees share.
     pub(super) common: PathBuf,
 }
 
-/// A worktree as git lists it.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    pub(super) path: PathBuf,
-    pub(super) branch: Option<String>,
-    /// Its folder is gone.
-    pub(super) prunable: bool,
-}
-
 impl<'a> Repo<'a> {
-    pub(super) fn open(door: &'a Door, locks: &'a Locks, root: &Path) -> Result<Self, GitError> {
+    pub(super) fn open(
+        door: &'a Door,
+        locks: &'a Locks,
+        identities: &'a Identities,
+        root: &Path,
+    ) -> Result<Self, GitError> {
         let own = root.join(".git");
         let common = if own.join("HEAD").is_file() && own.join("objects").is_dir() {
             own
         } else {
             common_dir(door, root)?
         };
-        Ok(Self { door, locks, root: root.to_owned(), common })
+        Ok(Self {
+            door,
+            locks,
+            identities,
+            root: root.to_owned(),
+            common,
+        })
     }
 
     /// A command on the repository itself, with no worktree in play.
@@ -65,10 +69,15 @@ impl<'a> Repo<'a> {
 
     /// What the ref holds; a ref that is not there holds nothing.
     pub(super) fn ref_value(&self, name: &str) -> Result<Option<Oid>, GitError> {
-        let output = self.git().args(["show-ref", "--verify", "--hash", "--", name]).run()?;
+        let output = self
+            .git()
+            .args(["show-ref", "--verify", "--hash", "--", name])
+            .run()?;
         match output.code {
             0 => oid_of(&output).map(Some),
-            1 | 128 if output.stderr.is_empty() || output.stderr.contains("not a valid ref") => Ok(None),
+            1 | 128 if output.stderr.is_empty() || output.stderr.contains("not a valid ref") => {
+                Ok(None)
+            }
             _ => Err(output.failure()),
         }
     }
@@ -78,26 +87,58 @@ impl<'a> Repo<'a> {
         self.ref_value(&branch_ref(branch))
     }
 
-    /// `old` is `new` or an ancestor of it.
+    /// What several refs hold, in their order.
+    pub(super) fn ref_values<const N: usize>(
+        &self,
+        names: [&str; N],
+    ) -> Result<[Option<Oid>; N], GitError> {
+        let output = self
+            .git()
+            .args(["for-each-ref", "--format=%(refname) %(objectname)", "--"])
+            .args(names)
+            .succeed()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let value = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        };
+        Ok(names.map(|name| value(name).and_then(|oid| Oid::new(oid).ok())))
+    }
+
+    /// `old` is `new` or an ancestor of it. Fails when one of them does not exist.
     pub(super) fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
-        if old == new {
-            return Ok(true);
-        }
-        let output = self.git().args(["merge-base", "--is-ancestor", old.as_str(), new.as_str()]).one_of(&[0, 1])?;
+        let output = self
+            .git()
+            .args(["merge-base", "--is-ancestor", old.as_str(), new.as_str()])
+            .one_of(&[0, 1])?;
         Ok(output.code == 0)
     }
 
     /// How many commits `head` has that `base` has not.
     pub(super) fn commits_between(&self, base: &Oid, head: &Oid) -> Result<u64, GitError> {
         let range = format!("{base}..{head}");
-        let output = self.git().args(["rev-list", "--count", "--end-of-options", &range]).succeed()?;
+        let output = self
+            .git()
+            .args(["rev-list", "--count", "--end-of-options", &range])
+            .succeed()?;
         output.line().parse().map_err(|_| output.unreadable())
     }
 
     /// The tree of a commit.
     pub(super) fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         let name = format!("{commit}^{{tree}}");
-        oid_of(&self.git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).succeed()?)
+        oid_of(
+            &self
+                .git()
+                .args([
+                    "rev-parse",
+                    "--verify",
+                    "--quiet",
+                    "--end-of-options",
+                    &name,
+                ])
+                .succeed()?,
+        )
     }
 
     /// The content of a blob.
@@ -106,37 +147,77 @@ impl<'a> Repo<'a> {
     }
 
     /// The paths that differ between two commits or trees; `filter` is git's `--diff-filter`.
-    pub(super) fn changed(&self, old: &Oid, new: &Oid, filter: &str) -> Result<Vec<Vec<u8>>, GitError> {
+    pub(super) fn changed(
+        &self,
+        old: &Oid,
+        new: &Oid,
+        filter: &str,
+    ) -> Result<Vec<Vec<u8>>, GitError> {
         let filter = format!("--diff-filter={filter}");
         let output = self
             .git()
-            .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames", &filter, old.as_str(), new.as_str()])
+            .args([
+                "diff-tree",
+                "-r",
+                "-z",
+                "--name-only",
+                "--no-renames",
+                &filter,
+                old.as_str(),
+                new.as_str(),
+            ])
             .succeed()?;
         Ok(output.parts().map(<[u8]>::to_vec).collect())
-    }
-
-    /// The worktrees, the main one first.
-    pub(super) fn listed(&self) -> Result<Vec<Listed>, GitError> {
-        let output = self.git().args(["worktree", "list", "--porcelain", "-z"]).succeed()?;
-        let mut all: Vec<Listed> = Vec::new();
-        for part in output.parts() {
-            if let Some(path) = part.strip_prefix(b"worktree ") {
-                all.push(Listed { path: path_of(path), ..Listed::default() });
-            } else if let Some(last) = all.last_mut() {
-                if let Some(branch) = part.strip_prefix(b"branch refs/heads/") {
-                    last.branch = Some(String::from_utf8_lossy(branch).into_owned());
-                }
-                last.prunable |= part.starts_with(b"prunable");
-            }
-        }
-        Ok(all)
     }
 
     /// The worktree that has the branch checked out. One whose folder is gone does not count: git
     /// itself has given it up.
     pub(super) fn checked_out_at(&self, branch: &str) -> Result<Option<PathBuf>, GitError> {
-        let on = |w: &Listed| w.branch.as_deref() == Some(branch) && !w.prunable;
-        Ok(self.listed()?.into_iter().find(on).map(|w| w.path))
+        if self.root_is_main() && self.branch_at(&self.common)?.as_deref() == Some(branch) {
+            return Ok(Some(self.root.clone()));
+        }
+        for tree in self.registered()? {
+            if tree.is_present() && self.branch_at(&tree.admin)?.as_deref() == Some(branch) {
+                return Ok(Some(tree.path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The main checkout is at the root. (A bare repository with linked worktrees has none.)
+    fn root_is_main(&self) -> bool {
+        let link = self.root.join(".git");
+        if link == self.common {
+            return true;
+        }
+        let Ok(bytes) = fs::read(&link) else {
+            return false;
+        };
+        let target = bytes
+            .trim_ascii_end()
+            .strip_prefix(b"gitdir: ")
+            .map(|t| self.root.join(path_of(t)));
+        let resolved = |path: &Path| fs::canonicalize(path).ok();
+        target.is_some_and(|t| resolved(&t).is_some() && resolved(&t) == resolved(&self.common))
+    }
+
+    /// The branch that HEAD of this git folder is on. Read from the file, which costs no process
+    /// for each of many worktrees; where refs are not stored in files, git is asked.
+    pub(super) fn branch_at(&self, git_dir: &Path) -> Result<Option<String>, GitError> {
+        let text = fs::read_to_string(git_dir.join("HEAD")).unwrap_or_default();
+        match text.trim().strip_prefix("ref: ").map(str::trim_start) {
+            Some("refs/heads/.invalid") => {
+                let output = self
+                    .door
+                    .at(git_dir)
+                    .inside(git_dir, None)
+                    .args(["symbolic-ref", "-q", "HEAD"])
+                    .run()?;
+                Ok(output.line().strip_prefix("refs/heads/").map(str::to_owned))
+            }
+            Some(name) => Ok(name.strip_prefix("refs/heads/").map(str::to_owned)),
+            None => Ok(None),
+        }
     }
 
     /// The lock on what stands below `worktrees/` in the git folder.
@@ -152,7 +233,10 @@ impl<'a> Repo<'a> {
 
 /// The git folder shared by all worktrees of the repository that holds `folder`.
 pub(super) fn common_dir(door: &Door, folder: &Path) -> Result<PathBuf, GitError> {
-    let output = door.at(folder).args(["rev-parse", "--path-format=absolute", "--git-common-dir"]).succeed()?;
+    let output = door
+        .at(folder)
+        .args(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+        .succeed()?;
     Ok(line_path(&output))
 }
 
@@ -162,7 +246,15 @@ pub(super) fn resolve(git: Git<'_>, revision: &str) -> Result<Option<Oid>, GitEr
         return Ok(None);
     }
     let name = format!("{revision}^{{commit}}");
-    let output = git.args(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]).run()?;
+    let output = git
+        .args([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &name,
+        ])
+        .run()?;
     match output.code {
         0 => oid_of(&output).map(Some),
         // `--quiet` still complains about a missing object or a malformed name: no such commit.

@@ -30,22 +30,37 @@ impl Root {
             let cause = format!("{} is not below the folder of worktrees", path.display());
             GitError::refused(cause, "worktrees of others are never touched")
         };
-        let plain = path.is_absolute() && !path.components().any(|c| matches!(c, Component::ParentDir));
-        let (Some(parent), Some(name), true) = (path.parent(), path.file_name(), plain) else { return Err(refused()) };
-        let own = resolve_existing(parent).map_err(|e| GitError::io(format!("resolving {}", path.display()), e))?;
+        let plain =
+            path.is_absolute() && !path.components().any(|c| matches!(c, Component::ParentDir));
+        let (Some(parent), Some(name), true) = (path.parent(), path.file_name(), plain) else {
+            return Err(refused());
+        };
+        let own = resolve_existing(parent)
+            .map_err(|e| GitError::io(format!("resolving {}", path.display()), e))?;
         let own = own.join(name);
-        if self.holds(&own) { Ok(own) } else { Err(refused()) }
+        if self.holds(&own) {
+            Ok(own)
+        } else {
+            Err(refused())
+        }
     }
 
     /// The (resolved) path is a place for a worktree of ours.
     pub(super) fn holds(&self, path: &Path) -> bool {
-        path.strip_prefix(&self.0).is_ok_and(|rest| rest.components().next().is_some_and(|c| c.as_os_str() != TRASH))
+        path.strip_prefix(&self.0).is_ok_and(|rest| {
+            rest.components()
+                .next()
+                .is_some_and(|c| c.as_os_str() != TRASH)
+        })
     }
 
     /// Moves a folder (or whatever stands there) into the trash.
     pub(super) fn discard(&self, path: &Path) -> Result<(), GitError> {
         let name = path.strip_prefix(&self.0).unwrap_or(path);
-        let name: Vec<_> = name.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+        let name: Vec<_> = name
+            .components()
+            .map(|c| c.as_os_str().to_string_lossy())
+            .collect();
         discard_into(&self.0.join(TRASH), path, &name.join("-"))
     }
 
@@ -82,7 +97,11 @@ pub(super) fn empty_trash(trash: &Path, before: Timestamp) -> Result<(), GitErro
         if thrown.is_some_and(|at| at < before.0) {
             let path = entry.path();
             let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-            let gone = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let gone = if is_folder {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
             gone.map_err(|e| GitError::io(format!("deleting {}", path.display()), e))?;
         }
     }
@@ -93,7 +112,10 @@ pub(super) fn empty_trash(trash: &Path, before: Timestamp) -> Result<(), GitErro
 fn now_of(folder: &Path) -> io::Result<u128> {
     let probe = tempfile::tempfile_in(folder)?;
     let modified: SystemTime = probe.metadata()?.modified()?;
-    Ok(modified.duration_since(UNIX_EPOCH).map(|d| d.as_millis()).unwrap_or_default())
+    Ok(modified
+        .duration_since(UNIX_EPOCH)
+        .map(|d| d.as_millis())
+        .unwrap_or_default())
 }
 
 fn resolve_existing(path: &Path) -> io::Result<PathBuf> {
@@ -116,7 +138,13 @@ mod tests {
         let root = Root::new(&folder.path().join("worktrees")).unwrap();
         let base = folder.path().join("worktrees");
         assert!(root.own(&base.join("p/soho")).is_ok());
-        for path in [base.clone(), base.join("../x"), folder.path().join("x"), base.join(".trash/x"), "rel".into()] {
+        for path in [
+            base.clone(),
+            base.join("../x"),
+            folder.path().join("x"),
+            base.join(".trash/x"),
+            "rel".into(),
+        ] {
             assert!(root.own(&path).is_err(), "{}", path.display());
         }
     }
@@ -136,7 +164,8 @@ mod tests {
         let root = Root::new(folder.path()).unwrap();
         for _ in 0..2 {
             fs::create_dir_all(folder.path().join("p/soho")).unwrap();
-            root.discard(&fs::canonicalize(folder.path()).unwrap().join("p/soho")).unwrap();
+            root.discard(&fs::canonicalize(folder.path()).unwrap().join("p/soho"))
+                .unwrap();
         }
         let count = || fs::read_dir(folder.path().join(TRASH)).unwrap().count();
         root.empty(Timestamp(0)).unwrap();

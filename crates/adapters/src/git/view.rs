@@ -21,24 +21,50 @@ pub(super) fn inspect(door: &Door, folder: &Path) -> Result<Inspection, GitError
     let version = door.at(folder).arg("version").succeed()?.line();
     if parse_version(&version).is_none_or(|found| found < NEEDED) {
         let needed = format!("{}.{}", NEEDED.0, NEEDED.1);
-        return Ok(Inspection::GitTooOld { found: version.trim_start_matches("git version ").to_owned(), needed });
+        return Ok(Inspection::GitTooOld {
+            found: version.trim_start_matches("git version ").to_owned(),
+            needed,
+        });
     }
-    let asked = ["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"];
+    let asked = [
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-dir",
+        "--git-common-dir",
+    ];
     let output = door.at(folder).args(asked).run()?;
     if output.code != 0 {
         let none = output.stderr.contains("not a git repository");
-        return if none { Ok(Inspection::NotARepository) } else { Err(output.failure()) };
+        return if none {
+            Ok(Inspection::NotARepository)
+        } else {
+            Err(output.failure())
+        };
     }
     let text = output.line();
-    let (Some((git_dir, common)), true) = (text.split_once('\n'), output.stdout.is_ascii() || !text.contains('\u{fffd}'))
-    else {
-        return Err(GitError::refused("the repository's path is not UTF-8", "move it to a folder with a plain name"));
+    let (Some((git_dir, common)), true) = (
+        text.split_once('\n'),
+        output.stdout.is_ascii() || !text.contains('\u{fffd}'),
+    ) else {
+        return Err(GitError::refused(
+            "the repository's path is not UTF-8",
+            "move it to a folder with a plain name",
+        ));
     };
     let (linked, common) = (git_dir != common, PathBuf::from(common));
-    let Some(root) = main_checkout(door, folder, &common, linked)? else { return Ok(Inspection::Bare) };
+    let Some(root) = main_checkout(door, folder, &common, linked)? else {
+        return Ok(Inspection::Bare);
+    };
     let at_root = || door.at(&root);
-    let head = at_root().args(["symbolic-ref", "--quiet", "--short", "HEAD"]).one_of(&[0, 1])?;
-    let in_the_way = door.at(&common).inside(&common, None).args(["show-ref", "--verify", "--quiet", "refs/heads/cw"]);
+    let head = at_root()
+        .args(["symbolic-ref", "--quiet", "--short", "HEAD"])
+        .one_of(&[0, 1])?;
+    let in_the_way = door.at(&common).inside(&common, None).args([
+        "show-ref",
+        "--verify",
+        "--quiet",
+        "refs/heads/cw",
+    ]);
     Ok(Inspection::Repository(Repository {
         branch: (head.code == 0).then(|| head.line()),
         head: resolve(at_root(), "HEAD")?,
@@ -50,18 +76,33 @@ pub(super) fn inspect(door: &Door, folder: &Path) -> Result<Inspection, GitError
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.strip_prefix("git version ")?.split(['.', ' ', '-']).map(|n| n.parse().ok());
+    let mut numbers = text
+        .strip_prefix("git version ")?
+        .split(['.', ' ', '-'])
+        .map(|n| n.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }
 
 /// The main checkout. A bare repository with linked worktrees has none: the one asked from
 /// stands in for it.
-fn main_checkout(door: &Door, folder: &Path, common: &Path, linked: bool) -> Result<Option<PathBuf>, GitError> {
+fn main_checkout(
+    door: &Door,
+    folder: &Path,
+    common: &Path,
+    linked: bool,
+) -> Result<Option<PathBuf>, GitError> {
     let top = |folder: &Path| -> Result<Option<PathBuf>, GitError> {
-        let output = door.at(folder).args(["rev-parse", "--show-toplevel"]).run()?;
+        let output = door
+            .at(folder)
+            .args(["rev-parse", "--show-toplevel"])
+            .run()?;
         Ok((output.code == 0).then(|| line_path(&output)))
     };
-    let bare = door.at(common).inside(common, None).args(["config", "--type=bool", "core.bare"]).run()?;
+    let bare = door
+        .at(common)
+        .inside(common, None)
+        .args(["config", "--type=bool", "core.bare"])
+        .run()?;
     if bare.line() == "true" {
         return if linked { top(folder) } else { Ok(None) };
     }
@@ -76,11 +117,19 @@ fn main_checkout(door: &Door, folder: &Path, common: &Path, linked: bool) -> Res
 
 /// Shows what merging `head` into `tip` would bring.
 pub(super) fn preview(repo: &Repo<'_>, ask: &Preview) -> Result<Diff, GitError> {
+    repo.is_ancestor(&ask.head, &ask.tip)?;
     let (from, to, conflicting) = match repo.merge_trees(&ask.tip, &ask.head)? {
         Merge::Clean { tree } => (ask.tip.to_string(), tree.to_string(), false),
         Merge::Conflict { .. } => {
-            let base = repo.git().args(["merge-base", ask.tip.as_str(), ask.head.as_str()]).one_of(&[0, 1])?;
-            let base = if base.code == 0 { base.line() } else { ask.tip.to_string() };
+            let base = repo
+                .git()
+                .args(["merge-base", ask.tip.as_str(), ask.head.as_str()])
+                .one_of(&[0, 1])?;
+            let base = if base.code == 0 {
+                base.line()
+            } else {
+                ask.tip.to_string()
+            };
             (base, ask.head.to_string(), true)
         }
     };
@@ -89,12 +138,32 @@ pub(super) fn preview(repo: &Repo<'_>, ask: &Preview) -> Result<Diff, GitError> 
         DiffForm::Stat => "--stat=100",
         DiffForm::Names => "--name-status",
     };
-    let colour = if ask.colour { "--color=always" } else { "--color=never" };
+    let colour = if ask.colour {
+        "--color=always"
+    } else {
+        "--color=never"
+    };
     let git = repo.git().option(format!("--attr-source={}", ask.tip));
-    let git = git.args(["diff", "--no-ext-diff", "--no-textconv", "--submodule=short", form, colour]);
-    let git = git.args([from.as_str(), to.as_str(), "--"]).args(&ask.paths);
-    let output = git.env("GIT_LITERAL_PATHSPECS", "1").cut_at(ask.limit).succeed()?;
-    Ok(Diff { text: output.stdout, truncated: output.truncated, conflicting })
+    let git = git.args([
+        "diff",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--submodule=short",
+        form,
+        colour,
+    ]);
+    let git = git
+        .args([from.as_str(), to.as_str(), "--"])
+        .args(&ask.paths);
+    let output = git
+        .env("GIT_LITERAL_PATHSPECS", "1")
+        .cut_at(ask.limit)
+        .succeed()?;
+    Ok(Diff {
+        text: output.stdout,
+        truncated: output.truncated,
+        conflicting,
+    })
 }
 
 /// Our worktrees of the repository.
@@ -120,7 +189,13 @@ pub(super) fn worktrees(repo: &Repo<'_>, root: &Root) -> Result<Vec<Worktree>, G
 }
 
 fn is_dirty(tree: &Tree<'_>) -> Result<bool, GitError> {
-    let status = ["status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"];
+    let status = [
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=normal",
+        "--no-renames",
+    ];
     let output = tree.git().args(status).run()?;
     let copies = tree.copies();
     let counts = |part: &[u8]| part.get(3..).is_some_and(|path| !copies.contains_key(path));
@@ -133,7 +208,9 @@ fn size(folder: &Path) -> u64 {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let Ok(found) = entry.metadata() else { continue };
+            let Ok(found) = entry.metadata() else {
+                continue;
+            };
             total += found.blocks() * 512;
             if found.is_dir() {
                 folders.push(entry.path());
@@ -150,7 +227,10 @@ mod tests {
     #[test]
     fn versions_of_all_vendors_are_read() {
         assert_eq!(parse_version("git version 2.47.3"), Some((2, 47)));
-        assert_eq!(parse_version("git version 2.39.5 (Apple Git-154)"), Some((2, 39)));
+        assert_eq!(
+            parse_version("git version 2.39.5 (Apple Git-154)"),
+            Some((2, 39))
+        );
         assert_eq!(parse_version("git version 2.50.0-rc1"), Some((2, 50)));
         assert_eq!(parse_version("something else"), None);
     }

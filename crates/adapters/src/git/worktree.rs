@@ -30,7 +30,14 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("BISECT_LOG", "bisect"),
 ];
 /// What else goes when an operation is over.
-const REMAINS: &[&str] = &["MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG", "REBASE_HEAD"];
+const REMAINS: &[&str] = &[
+    "MERGE_MSG",
+    "MERGE_MODE",
+    "MERGE_RR",
+    "AUTO_MERGE",
+    "SQUASH_MSG",
+    "REBASE_HEAD",
+];
 
 /// A registered worktree.
 pub(super) struct Tree<'r> {
@@ -56,10 +63,23 @@ impl<'r> Repo<'r> {
 
     /// Runs `git worktree add` for `path` and makes the result `owner`'s. That it is being done is
     /// written down before, so that what a killed one leaves is known to be ours. Under the lock.
-    pub(super) fn add_worktree(&self, path: &Path, owner: &str, lock: &fs::File, args: &[&str]) -> Result<(), GitError> {
+    pub(super) fn add_worktree(
+        &self,
+        path: &Path,
+        owner: &str,
+        lock: &fs::File,
+        args: &[&str],
+    ) -> Result<(), GitError> {
         write_whole(&self.adding(), path.as_os_str().as_encoded_bytes())?;
-        let add = self.git().args(["worktree", "add", "--quiet", "--no-checkout"]).args(&args[..args.len() - 1]);
-        add.arg("--").arg(path).args(&args[args.len() - 1..]).holding(lock)?.succeed()?;
+        let add = self
+            .git()
+            .args(["worktree", "add", "--quiet", "--no-checkout"])
+            .args(&args[..args.len() - 1]);
+        add.arg("--")
+            .arg(path)
+            .args(&args[args.len() - 1..])
+            .holding(lock)?
+            .succeed()?;
         let lost = || GitError::refused(format!("git made no worktree at {}", path.display()), "");
         self.worktree_at(path)?.ok_or_else(lost)?.set_owner(owner)?;
         remove_file(&self.adding())
@@ -71,7 +91,10 @@ impl<'r> Repo<'r> {
 
     /// The worktree registered for `path`, whole or not.
     pub(super) fn worktree_at(&'r self, path: &Path) -> Result<Option<Tree<'r>>, GitError> {
-        Ok(self.registered()?.into_iter().find(|tree| tree.path == path))
+        Ok(self
+            .registered()?
+            .into_iter()
+            .find(|tree| tree.path == path))
     }
 
     /// All registered worktrees.
@@ -80,11 +103,21 @@ impl<'r> Repo<'r> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let admin = entry.path();
-            let Ok(bytes) = fs::read(admin.join("gitdir")) else { continue };
+            let Ok(bytes) = fs::read(admin.join("gitdir")) else {
+                continue;
+            };
             let file = path_of(bytes.trim_ascii_end());
-            let file = if file.is_absolute() { file } else { admin.join(file) };
+            let file = if file.is_absolute() {
+                file
+            } else {
+                admin.join(file)
+            };
             if let Some(path) = file.parent() {
-                found.push(Tree { repo: self, admin, path: path.to_owned() });
+                found.push(Tree {
+                    repo: self,
+                    admin,
+                    path: path.to_owned(),
+                });
             }
         }
         Ok(found)
@@ -95,7 +128,10 @@ impl<'r> Tree<'r> {
     /// A command in the checkout; which repository it belongs to does not hang on the checkout's
     /// `.git` file, which an agent may have taken away or bent.
     pub(super) fn git(&self) -> Git<'r> {
-        self.repo.door.at(&self.path).inside(&self.admin, Some(&self.path))
+        self.repo
+            .door
+            .at(&self.path)
+            .inside(&self.admin, Some(&self.path))
     }
 
     /// A command on the worktree's git folder, for when the checkout may be gone.
@@ -155,21 +191,34 @@ impl<'r> Tree<'r> {
         };
         let ours = self.owner().is_some() || begun || self.repo.is_adding(&self.path);
         if !root.holds(&self.path) || !ours {
-            return Err(GitError::refused(format!("the worktree at {shown} was not made by cw"), ""));
+            return Err(GitError::refused(
+                format!("the worktree at {shown} was not made by cw"),
+                "",
+            ));
         }
         if self.admin.join("locked").exists() && !self.is_initializing() {
             let hint = format!("git worktree unlock {shown}");
-            return Err(GitError::refused(format!("the worktree at {shown} is locked"), hint));
+            return Err(GitError::refused(
+                format!("the worktree at {shown} is locked"),
+                hint,
+            ));
         }
         Ok(())
     }
 
     /// Makes the checkout usable again after a killed git or an agent that took its `.git` away.
-    pub(super) fn mend(&self) -> Result<(), GitError> {
+    pub(super) fn mend(&self, root: &Root) -> Result<(), GitError> {
         mend_worktree_locks(&self.admin, &self.path)?;
         let link = self.path.join(".git");
-        let wanted = [b"gitdir: ", self.admin.as_os_str().as_encoded_bytes(), b"\n"].concat();
-        if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file()) && fs::read(&link).is_ok_and(|is| is == wanted) {
+        let wanted = [
+            b"gitdir: ",
+            self.admin.as_os_str().as_encoded_bytes(),
+            b"\n",
+        ]
+        .concat();
+        if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file())
+            && fs::read(&link).is_ok_and(|is| is == wanted)
+        {
             return Ok(());
         }
         if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file()) && self.links_here(&link) {
@@ -177,30 +226,35 @@ impl<'r> Tree<'r> {
         }
         if fs::symlink_metadata(&link).is_ok() {
             // A repository of the agent's own, made over ours.
-            let aside = self.repo.common.join("cw-trash");
-            discard_into(&aside, &link, "git")?;
+            root.discard(&link)?;
         }
         fs::write(&link, wanted).map_err(|e| GitError::io(format!("writing {}", link.display()), e))
     }
 
     fn links_here(&self, link: &Path) -> bool {
-        let Ok(bytes) = fs::read(link) else { return false };
-        let Some(target) = bytes.trim_ascii_end().strip_prefix(b"gitdir: ") else { return false };
+        let Ok(bytes) = fs::read(link) else {
+            return false;
+        };
+        let Some(target) = bytes.trim_ascii_end().strip_prefix(b"gitdir: ") else {
+            return false;
+        };
         let target = self.path.join(path_of(target));
         fs::canonicalize(target).is_ok_and(|t| fs::canonicalize(&self.admin).is_ok_and(|a| a == t))
     }
 
     pub(super) fn head(&self) -> Result<Head, GitError> {
-        let output = self.git_without_checkout().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
-        let branch = (output.code == 0).then(|| output.line());
-        let branch = branch.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
-        Ok(Head { branch, commit: resolve(self.git_without_checkout(), "HEAD")? })
+        Ok(Head {
+            branch: self.repo.branch_at(&self.admin)?,
+            commit: resolve(self.git_without_checkout(), "HEAD")?,
+        })
     }
 
     /// The commits being merged, when a merge is under way.
     pub(super) fn merge_heads(&self) -> Vec<Oid> {
         let text = fs::read_to_string(self.admin.join("MERGE_HEAD")).unwrap_or_default();
-        text.lines().filter_map(|line| Oid::new(line.trim()).ok()).collect()
+        text.lines()
+            .filter_map(|line| Oid::new(line.trim()).ok())
+            .collect()
     }
 
     /// The operation that is under way.
@@ -210,19 +264,30 @@ impl<'r> Tree<'r> {
 
     /// Commits that git put aside for an operation: they are on no branch.
     pub(super) fn put_aside(&self) -> Vec<Oid> {
-        ["rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH", "rebase-merge/orig-head"]
-            .iter()
-            .filter_map(|name| fs::read_to_string(self.admin.join(name)).ok())
-            .filter_map(|text| Oid::new(text.trim()).ok())
-            .collect()
+        [
+            "rebase-merge/autostash",
+            "rebase-apply/autostash",
+            "MERGE_AUTOSTASH",
+            "rebase-merge/orig-head",
+        ]
+        .iter()
+        .filter_map(|name| fs::read_to_string(self.admin.join(name)).ok())
+        .filter_map(|text| Oid::new(text.trim()).ok())
+        .collect()
     }
 
     /// Forgets the operation under way; what it held is kept by then.
     pub(super) fn end_operation(&self) -> Result<(), GitError> {
-        for name in OPERATIONS.iter().map(|(file, _)| file).chain(REMAINS).chain(&["MERGE_AUTOSTASH"]) {
+        for name in OPERATIONS
+            .iter()
+            .map(|(file, _)| file)
+            .chain(REMAINS)
+            .chain(&["MERGE_AUTOSTASH"])
+        {
             let path = self.admin.join(name);
             if path.is_dir() {
-                fs::remove_dir_all(&path).map_err(|e| GitError::io(format!("removing {}", path.display()), e))?;
+                fs::remove_dir_all(&path)
+                    .map_err(|e| GitError::io(format!("removing {}", path.display()), e))?;
             } else {
                 remove_file(&path)?;
             }
@@ -249,7 +314,12 @@ impl<'r> Tree<'r> {
     /// renamed, so that it is never half there; a submodule's git folders inside it stay in the
     /// trash.
     pub(super) fn unregister(&self) -> Result<(), GitError> {
-        let name = self.admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self
+            .admin
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let trash = self.repo.common.join("cw-trash");
         discard_into(&trash, &self.admin, &name)
     }
@@ -257,5 +327,8 @@ impl<'r> Tree<'r> {
 
 /// The operation that is under way according to a worktree's git folder.
 pub(super) fn operation_in(git_dir: &Path) -> Option<&'static str> {
-    OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, name)| *name)
+    OPERATIONS
+        .iter()
+        .find(|(file, _)| git_dir.join(file).exists())
+        .map(|(_, name)| *name)
 }

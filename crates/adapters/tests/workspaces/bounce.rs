@@ -18,7 +18,9 @@ fn conflicting(path: &str, ours: &[u8], theirs: &[u8]) -> (World, Oid) {
 }
 
 fn conflicted(paths: &[&str]) -> MergedInto {
-    MergedInto::Conflicted { paths: paths.iter().map(|p| (*p).to_owned()).collect() }
+    MergedInto::Conflicted {
+        paths: paths.iter().map(|p| (*p).to_owned()).collect(),
+    }
 }
 
 #[test]
@@ -29,9 +31,27 @@ fn a_clean_merge_is_committed() {
     write(&world.soho(), "a.txt", "ours\n");
     world.collect();
     let merged = world.merge_into(&tip);
-    assert_eq!(merged, MergedInto::Clean { head: world.oid(BRANCH) });
-    assert_eq!(world.git(["rev-parse", &format!("{BRANCH}^2")]), tip.as_str());
-    assert_eq!(world.git(["log", "-1", "--format=%an %(trailers:key=Cw-Task,valueonly)", BRANCH]).trim(), "Ada users");
+    assert_eq!(
+        merged,
+        MergedInto::Clean {
+            head: world.oid(BRANCH)
+        }
+    );
+    assert_eq!(
+        world.git(["rev-parse", &format!("{BRANCH}^2")]),
+        tip.as_str()
+    );
+    assert_eq!(
+        world
+            .git([
+                "log",
+                "-1",
+                "--format=%an %(trailers:key=Cw-Task,valueonly)",
+                BRANCH
+            ])
+            .trim(),
+        "Ada users"
+    );
     assert_eq!(world.merge_into(&tip), merged);
 }
 
@@ -40,19 +60,35 @@ fn a_conflict_stands_in_the_worktree_with_markers_until_it_is_resolved() {
     let (world, tip) = conflicting("a.txt", b"one\nours\n", b"one\ntheirs\n");
     let before = world.oid(BRANCH);
     assert_eq!(world.merge_into(&tip), conflicted(&["a.txt"]));
-    assert_eq!(world.again().merge_into(&world.ask_merge_into(&tip)).unwrap(), conflicted(&["a.txt"]));
+    assert_eq!(
+        world
+            .again()
+            .merge_into(&world.ask_merge_into(&tip))
+            .unwrap(),
+        conflicted(&["a.txt"])
+    );
     let text = fs::read_to_string(world.soho().join("a.txt")).unwrap();
-    assert!(text.contains("<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> "), "{text}");
+    assert!(
+        text.contains("<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> "),
+        "{text}"
+    );
 
     let untouched = world.collect_twice();
     assert_eq!(untouched.unresolved, ["a.txt"]);
     assert_eq!(untouched.head, before);
-    assert_eq!(world.merge_into(&tip), conflicted(&["a.txt"]), "the next bounce finds it as it was");
+    assert_eq!(
+        world.merge_into(&tip),
+        conflicted(&["a.txt"]),
+        "the next bounce finds it as it was"
+    );
 
     write(&world.soho(), "a.txt", "one\nboth\n");
     let resolved = world.collect_twice();
     assert!(resolved.is_resolved());
-    assert_eq!(world.git(["rev-parse", &format!("{BRANCH}^2")]), tip.as_str());
+    assert_eq!(
+        world.git(["rev-parse", &format!("{BRANCH}^2")]),
+        tip.as_str()
+    );
 }
 
 #[test]
@@ -128,7 +164,11 @@ fn an_older_merge_is_cleared_away_only_after_it_was_kept() {
     write(&world.soho(), "new.txt", "made on the way");
     let newer = world.commit_on(&tip, "a.txt", "one\nnewer\n");
     assert_eq!(world.merge_into(&newer), conflicted(&["a.txt"]));
-    assert!(fs::read_to_string(world.soho().join("a.txt")).unwrap().contains("newer"));
+    assert!(
+        fs::read_to_string(world.soho().join("a.txt"))
+            .unwrap()
+            .contains("newer")
+    );
     let kept = world.ws.kept(&world.repo, KEPT).unwrap();
     let kept = &kept.last().unwrap().name;
     assert_eq!(world.show(kept, "a.txt"), "<<<<<<< half way");
@@ -150,7 +190,10 @@ fn a_merge_that_a_killed_git_left_half_made_is_made_again() {
     write(&world.admin(), "cw-merging", format!("{head} {tip}"));
     write(&world.soho(), "c.txt", "half");
     assert_eq!(world.merge_into(&tip), conflicted(&["a.txt"]));
-    assert_eq!(fs::read_to_string(world.soho().join("c.txt")).unwrap(), "c\n");
+    assert_eq!(
+        fs::read_to_string(world.soho().join("c.txt")).unwrap(),
+        "c\n"
+    );
 }
 
 #[test]
@@ -170,5 +213,8 @@ fn a_copied_file_gives_way_to_one_of_the_tip() {
     world.prepare();
     let tip = world.commit_on(&world.oid("main"), ".env", "tracked\n");
     assert!(matches!(world.merge_into(&tip), MergedInto::Clean { .. }));
-    assert_eq!(fs::read_to_string(world.soho().join(".env")).unwrap(), "tracked\n");
+    assert_eq!(
+        fs::read_to_string(world.soho().join(".env")).unwrap(),
+        "tracked\n"
+    );
 }

@@ -16,9 +16,15 @@ fn uncommitted_work_is_committed_with_trailers_in_the_users_name() {
     assert!(collected.ahead && collected.committed && collected.is_resolved());
     assert_eq!(collected.head, world.oid(BRANCH));
     assert_eq!(world.files(BRANCH), ["a.txt", "sub/new.txt"]);
-    assert_eq!(world.git(["log", "-1", "--format=%an %ae %cn %ce %ct", BRANCH]), "Ada ada@example.org Ada ada@example.org 1700000000");
+    assert_eq!(
+        world.git(["log", "-1", "--format=%an %ae %cn %ce %ct", BRANCH]),
+        "Ada ada@example.org Ada ada@example.org 1700000000"
+    );
     let trailers = world.git(["log", "-1", "--format=%(trailers)", BRANCH]);
-    assert_eq!(trailers.trim(), "Cw-Task: users\nCw-Agent: soho\nCw-Initiative: accounts");
+    assert_eq!(
+        trailers.trim(),
+        "Cw-Task: users\nCw-Agent: soho\nCw-Initiative: accounts"
+    );
     assert_eq!(world.agent(["status", "--porcelain"]), "");
 }
 
@@ -30,7 +36,10 @@ fn without_an_identity_the_commits_are_cws() {
     world.prepare();
     write(&world.soho(), "n.txt", "n");
     world.collect();
-    assert_eq!(world.git(["log", "-1", "--format=%an <%ae>", BRANCH]), "cw <cw@localhost>");
+    assert_eq!(
+        world.git(["log", "-1", "--format=%an <%ae>", BRANCH]),
+        "cw <cw@localhost>"
+    );
 }
 
 #[test]
@@ -75,10 +84,15 @@ fn every_kind_of_file_is_taken_as_it_is() {
     write(&soho, "a.txt/now/a/folder", "f");
     let collected = world.collect_twice();
     let listed = world.git(["ls-tree", "-r", "-z", BRANCH]);
-    assert!(listed.contains("120000") && listed.contains("100755"), "{listed}");
+    assert!(
+        listed.contains("120000") && listed.contains("100755"),
+        "{listed}"
+    );
     let names = world.files(BRANCH);
     assert_eq!(names.len(), 8, "{names:?} {:?}", collected.notes);
-    assert!(names.iter().any(|n| n == "locked.txt") && names.iter().any(|n| n == "a.txt/now/a/folder"));
+    assert!(
+        names.iter().any(|n| n == "locked.txt") && names.iter().any(|n| n == "a.txt/now/a/folder")
+    );
     assert!(!names.iter().any(|n| n == "x.log"));
 }
 
@@ -92,8 +106,15 @@ fn a_file_that_git_cannot_name_does_not_stop_the_others() {
     write(&world.soho(), "git~1", "a name that git refuses");
     let collected = world.collect_twice();
     assert_eq!(world.files(BRANCH).len(), 7);
-    assert_eq!(world.show(&collected.kept[0], "file-1"), "a name that git refuses");
-    assert!(collected.notes.iter().any(|note| note.contains("git~1")), "{:?}", collected.notes);
+    assert_eq!(
+        world.show(&collected.kept[0], "file-1"),
+        "a name that git refuses"
+    );
+    assert!(
+        collected.notes.iter().any(|note| note.contains("git~1")),
+        "{:?}",
+        collected.notes
+    );
 }
 
 #[test]
@@ -124,10 +145,20 @@ fn the_work_taken_is_a_detached_head() {
     world.agent(["commit", "--quiet", "-m", "two"]);
     write(&world.soho(), "three.txt", "3");
     let collected = world.collect_twice();
-    assert_eq!(world.files(BRANCH), ["a.txt", "b.txt", "three.txt", "two.txt"]);
+    assert_eq!(
+        world.files(BRANCH),
+        ["a.txt", "b.txt", "three.txt", "two.txt"]
+    );
     assert_eq!(collected.kept.len(), 1);
-    assert_eq!(world.oid(&collected.kept[0]), one, "what the branch was is kept");
-    assert_eq!(world.agent(["symbolic-ref", "HEAD"]), format!("refs/heads/{BRANCH}"));
+    assert_eq!(
+        world.oid(&collected.kept[0]),
+        one,
+        "what the branch was is kept"
+    );
+    assert_eq!(
+        world.agent(["symbolic-ref", "HEAD"]),
+        format!("refs/heads/{BRANCH}")
+    );
     assert_eq!(world.agent(["status", "--porcelain"]), "");
 }
 
@@ -173,7 +204,10 @@ fn a_merge_of_the_agents_own_is_finished_with_both_parents() {
     world.prepare();
     write(&world.soho(), "a.txt", "ours\n");
     world.agent(["commit", "--quiet", "-am", "ours"]);
-    assert!(!try_git(&world.soho(), &["merge", "--quiet", other.as_str()]));
+    assert!(!try_git(
+        &world.soho(),
+        &["merge", "--quiet", other.as_str()]
+    ));
     // With markers it is held as it is …
     let held = world.collect_twice();
     assert_eq!(held.unresolved, ["a.txt"]);
@@ -183,7 +217,10 @@ fn a_merge_of_the_agents_own_is_finished_with_both_parents() {
     write(&world.soho(), "a.txt", "both\n");
     let collected = world.collect_twice();
     assert!(collected.is_resolved());
-    assert_eq!(world.git(["rev-parse", &format!("{BRANCH}^2")]), other.as_str());
+    assert_eq!(
+        world.git(["rev-parse", &format!("{BRANCH}^2")]),
+        other.as_str()
+    );
     assert!(!world.admin().join("MERGE_HEAD").exists());
 }
 
@@ -199,7 +236,10 @@ fn a_rebase_under_way_gives_what_is_there_and_keeps_the_branch() {
     write(&world.soho(), "a.txt", "ours\n");
     world.agent(["commit", "--quiet", "-am", "two"]);
     let before = world.oid(BRANCH);
-    assert!(!try_git(&world.soho(), &["rebase", "--quiet", other.as_str()]));
+    assert!(!try_git(
+        &world.soho(),
+        &["rebase", "--quiet", other.as_str()]
+    ));
     write(&world.soho(), "a.txt", "both\n");
     let collected = world.collect_twice();
     assert_eq!(world.show(BRANCH, "a.txt"), "both");
@@ -229,7 +269,11 @@ fn nested_repositories_are_kept_aside_and_reported() {
     write(&soho, "work.txt", "w");
     let collected = world.collect_twice();
     assert_eq!(world.files(BRANCH), ["a.txt", "b.txt", "work.txt"]);
-    let mut kept: Vec<String> = collected.kept.iter().flat_map(|name| world.files(name)).collect();
+    let mut kept: Vec<String> = collected
+        .kept
+        .iter()
+        .flat_map(|name| world.files(name))
+        .collect();
     kept.sort();
     assert_eq!(kept, ["d.txt", "e.txt", "f.txt", "s.txt"]);
     assert_eq!(collected.notes.len(), 3, "{:?}", collected.notes);
@@ -257,7 +301,14 @@ fn submodules_are_left_alone() {
 fn what_a_killed_git_or_an_agent_broke_is_mended() {
     let world = World::new();
     world.prepare();
-    for broken in ["index.lock", "HEAD.lock", ".git", ".git folder", "index", "branch lock"] {
+    for broken in [
+        "index.lock",
+        "HEAD.lock",
+        ".git",
+        ".git folder",
+        "index",
+        "branch lock",
+    ] {
         match broken {
             ".git" => fs::remove_file(world.soho().join(".git")).unwrap(),
             ".git folder" => {

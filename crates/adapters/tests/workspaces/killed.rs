@@ -28,7 +28,10 @@ fn dying(world: &World, call: usize, when: &str) -> GitWorkspaces {
     );
     fs::write(&program, text).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let door = Door::default().program(program).environment("HOME", home).environment("GIT_CONFIG_NOSYSTEM", "1");
+    let door = Door::default()
+        .program(program)
+        .environment("HOME", home)
+        .environment("GIT_CONFIG_NOSYSTEM", "1");
     GitWorkspaces::new(door, &base.join("worktrees")).unwrap()
 }
 
@@ -46,7 +49,13 @@ fn each_killed<T>(
                 Ok(done) => {
                     check(&world, done);
                     assert!(call > 1, "nothing was killed");
-                    if fs::read_to_string(world.base().join("calls")).unwrap().trim().parse::<usize>().unwrap() < call {
+                    if fs::read_to_string(world.base().join("calls"))
+                        .unwrap()
+                        .trim()
+                        .parse::<usize>()
+                        .unwrap()
+                        < call
+                    {
                         break;
                     }
                 }
@@ -64,7 +73,10 @@ fn each_killed<T>(
 
 fn clean(world: &World) {
     assert_eq!(world.agent(["status", "--porcelain"]), "");
-    assert_eq!(world.agent(["symbolic-ref", "HEAD"]), format!("refs/heads/{BRANCH}"));
+    assert_eq!(
+        world.agent(["symbolic-ref", "HEAD"]),
+        format!("refs/heads/{BRANCH}")
+    );
     let fsck = world.git(["fsck", "--no-dangling", "--no-progress"]);
     assert_eq!(fsck, "");
 }
@@ -101,7 +113,11 @@ fn collecting() {
         |world, ws| ws.collect(&world.ask_collect()),
         |world, collected| {
             assert!(collected.is_resolved() && collected.ahead);
-            assert_eq!(world.oid(&format!("{BRANCH}^")), world.oid("main"), "one commit");
+            assert_eq!(
+                world.oid(&format!("{BRANCH}^")),
+                world.oid("main"),
+                "one commit"
+            );
             assert_eq!(world.files(BRANCH), ["a.txt", "b.txt", "new.txt"]);
             assert!(world.ws.kept(&world.repo, KEPT).unwrap().is_empty());
             clean(world);
@@ -124,8 +140,16 @@ fn bouncing() {
         },
         |world, ws| ws.merge_into(&world.ask_merge_into(&world.oid(INTEGRATION))),
         |world, merged| {
-            assert_eq!(merged, MergedInto::Conflicted { paths: vec!["a.txt".into()] });
-            assert_eq!(world.git(["rev-list", "--count", &format!("main..{BRANCH}")]), "1");
+            assert_eq!(
+                merged,
+                MergedInto::Conflicted {
+                    paths: vec!["a.txt".into()]
+                }
+            );
+            assert_eq!(
+                world.git(["rev-list", "--count", &format!("main..{BRANCH}")]),
+                "1"
+            );
             assert_eq!(world.agent(["status", "--porcelain"]), "UU a.txt\nA  c.txt");
             write(&world.soho(), "a.txt", "both\n");
             assert!(world.collect().is_resolved());
@@ -146,11 +170,19 @@ fn advancing() {
             world.git(["update-ref", "refs/test/merged", merged.as_str()]);
             world
         },
-        |world, ws| ws.advance(&world.ask_advance(&world.oid("main"), &world.oid("refs/test/merged"))),
+        |world, ws| {
+            ws.advance(&world.ask_advance(&world.oid("main"), &world.oid("refs/test/merged")))
+        },
         |world, advanced| {
-            assert!(matches!(advanced, Advanced::Moved | Advanced::Already), "{advanced:?}");
+            assert!(
+                matches!(advanced, Advanced::Moved | Advanced::Already),
+                "{advanced:?}"
+            );
             assert_eq!(world.oid(INTEGRATION), world.oid("refs/test/merged"));
-            assert_eq!(world.oid("refs/cw/merged/p/accounts/users/1"), world.oid(INTEGRATION));
+            assert_eq!(
+                world.oid("refs/cw/merged/p/accounts/users/1"),
+                world.oid(INTEGRATION)
+            );
         },
     );
 }
@@ -170,7 +202,13 @@ fn releasing() {
             assert_eq!(kept.len(), 1);
             assert_eq!(world.files(&kept[0].name), ["a.txt", "b.txt", "new.txt"]);
             assert!(!world.soho().exists() && !world.admin().exists());
-            world.ws.prepare(&Prepare { at: AT, ..world.ask_prepare() }).unwrap();
+            world
+                .ws
+                .prepare(&Prepare {
+                    at: AT,
+                    ..world.ask_prepare()
+                })
+                .unwrap();
         },
     );
 }
@@ -181,7 +219,12 @@ fn checking_out_for_a_gate() {
         World::new,
         |world, ws| {
             let path = world.worktree("gate");
-            ws.gate_checkout(&GateCheckout { repo: world.repo.clone(), path, commit: world.oid("main"), copy: vec![] })
+            ws.gate_checkout(&GateCheckout {
+                repo: world.repo.clone(),
+                path,
+                commit: world.oid("main"),
+                copy: vec![],
+            })
         },
         |world, ()| {
             let gate = world.worktree("gate");

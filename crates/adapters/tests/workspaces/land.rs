@@ -27,10 +27,18 @@ fn a_clean_checkout_goes_forward_with_its_branch() {
     let world = World::new();
     let tip = world.commit_on(&world.oid("main"), "c.txt", "c\n");
     world.write("untracked.txt", "mine");
-    assert_eq!(land(&world, &tip, LandMode::FastForward), Landed::Landed { commit: tip.clone() });
+    assert_eq!(
+        land(&world, &tip, LandMode::FastForward),
+        Landed::Landed {
+            commit: tip.clone()
+        }
+    );
     assert_eq!(fs::read_to_string(world.repo.join("c.txt")).unwrap(), "c\n");
     assert_eq!(world.git(["status", "--porcelain"]), "?? untracked.txt");
-    assert_eq!(land(&world, &tip, LandMode::FastForward), Landed::Already { commit: tip });
+    assert_eq!(
+        land(&world, &tip, LandMode::FastForward),
+        Landed::Already { commit: tip }
+    );
 }
 
 #[test]
@@ -38,7 +46,12 @@ fn a_base_that_is_checked_out_nowhere_is_moved() {
     let world = World::new();
     let tip = world.commit_on(&world.oid("main"), "c.txt", "c\n");
     world.git(["switch", "--quiet", "--create", "elsewhere"]);
-    assert_eq!(land(&world, &tip, LandMode::FastForward), Landed::Landed { commit: tip.clone() });
+    assert_eq!(
+        land(&world, &tip, LandMode::FastForward),
+        Landed::Landed {
+            commit: tip.clone()
+        }
+    );
     assert_eq!(world.oid("main"), tip);
     assert!(!world.repo.join("c.txt").exists());
 }
@@ -58,14 +71,24 @@ fn changes_in_the_checkout_are_not_risked() {
     world.write("c.txt", "mine, untracked\n");
     assert_eq!(land(&world, &tip, LandMode::FastForward), dirty(&["c.txt"]));
     world.write(".git/info/exclude", "c.txt\n");
-    assert_eq!(land(&world, &tip, LandMode::FastForward), dirty(&["c.txt"]), "ignored, but the user's");
-    assert_eq!(fs::read_to_string(world.repo.join("c.txt")).unwrap(), "mine, untracked\n");
+    assert_eq!(
+        land(&world, &tip, LandMode::FastForward),
+        dirty(&["c.txt"]),
+        "ignored, but the user's"
+    );
+    assert_eq!(
+        fs::read_to_string(world.repo.join("c.txt")).unwrap(),
+        "mine, untracked\n"
+    );
     assert_eq!(world.oid("main"), main);
     fs::remove_file(world.repo.join("c.txt")).unwrap();
     write(&world.repo, ".git/MERGE_HEAD", format!("{main}\n"));
     assert_eq!(
         land(&world, &tip, LandMode::FastForward),
-        Landed::Busy { path: world.repo.clone(), operation: "merge".into() }
+        Landed::Busy {
+            path: world.repo.clone(),
+            operation: "merge".into()
+        }
     );
 }
 
@@ -76,13 +99,23 @@ fn a_base_with_commits_of_its_own_needs_a_merge() {
     let tip = world.commit_on(&main, "c.txt", "c\n");
     world.write("d.txt", "d\n");
     world.commit("own");
-    assert_eq!(land(&world, &tip, LandMode::FastForward), Landed::NotFastForward);
-    let Landed::Landed { commit } = land(&world, &tip, LandMode::MergeCommit) else { panic!() };
+    assert_eq!(
+        land(&world, &tip, LandMode::FastForward),
+        Landed::NotFastForward
+    );
+    let Landed::Landed { commit } = land(&world, &tip, LandMode::MergeCommit) else {
+        panic!()
+    };
     assert_eq!(world.oid("main"), commit);
     assert!(world.repo.join("c.txt").exists() && world.repo.join("d.txt").exists());
     assert_eq!(world.git(["status", "--porcelain"]), "");
     let other = world.commit_on(&main, "d.txt", "other\n");
-    assert_eq!(land(&world, &other, LandMode::MergeCommit), Landed::Conflict { paths: vec!["d.txt".into()] });
+    assert_eq!(
+        land(&world, &other, LandMode::MergeCommit),
+        Landed::Conflict {
+            paths: vec!["d.txt".into()]
+        }
+    );
 }
 
 #[test]
@@ -106,10 +139,17 @@ fn the_adhoc_branch_follows_its_base() {
     let own = world.commit_on(&two, "own.txt", "o");
     world.git(["branch", "--force", ADHOC, own.as_str()]);
     let three = world.commit_on(&two, "d.txt", "d");
-    let Synced::Moved { tip } = sync(&three) else { panic!() };
+    let Synced::Moved { tip } = sync(&three) else {
+        panic!()
+    };
     assert_eq!(sync(&three), Synced::UpToDate { tip: tip.clone() });
     assert_eq!(world.git(["rev-parse", &format!("{tip}^1")]), own.as_str());
     let four = world.commit_on(&three, "own.txt", "conflict");
-    assert_eq!(sync(&four), Synced::Conflict { paths: vec!["own.txt".into()] });
+    assert_eq!(
+        sync(&four),
+        Synced::Conflict {
+            paths: vec!["own.txt".into()]
+        }
+    );
     assert_eq!(world.oid(ADHOC), tip);
 }

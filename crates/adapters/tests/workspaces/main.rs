@@ -1,6 +1,8 @@
 //! The real `Workspaces` on real repositories: each step, each step twice, and each step after a
 //! git that was killed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod bounce;
 mod collect;
 mod killed;

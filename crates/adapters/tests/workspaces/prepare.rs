@@ -14,14 +14,27 @@ fn a_worktree_is_made_once_and_found_again() {
     let first = world.prepare();
     assert!(first.fresh);
     assert_eq!(first.head, world.oid("main"));
-    assert_eq!(fs::read_to_string(world.soho().join("b.txt")).unwrap(), "b\n");
+    assert_eq!(
+        fs::read_to_string(world.soho().join("b.txt")).unwrap(),
+        "b\n"
+    );
     assert_eq!(world.agent(["status", "--porcelain"]), "");
-    assert_eq!(world.agent(["symbolic-ref", "HEAD"]), format!("refs/heads/{BRANCH}"));
+    assert_eq!(
+        world.agent(["symbolic-ref", "HEAD"]),
+        format!("refs/heads/{BRANCH}")
+    );
 
     write(&world.soho(), "b.txt", "agent\n");
     let second = world.again().prepare(&world.ask_prepare()).unwrap();
-    assert!(second.fresh, "no turn was collected, its setup may still be owed");
-    assert_eq!(fs::read_to_string(world.soho().join("b.txt")).unwrap(), "agent\n", "work in progress stays");
+    assert!(
+        second.fresh,
+        "no turn was collected, its setup may still be owed"
+    );
+    assert_eq!(
+        fs::read_to_string(world.soho().join("b.txt")).unwrap(),
+        "agent\n",
+        "work in progress stays"
+    );
     world.collect();
     assert!(!world.prepare().fresh);
 }
@@ -40,7 +53,10 @@ fn untracked_files_are_copied_and_nothing_else() {
     ask.copy.push("caf*".into());
     let prepared = world.ws.prepare(&ask).unwrap();
     assert_eq!(prepared.copied.len(), 2, "{:?}", prepared.copied);
-    assert_eq!(fs::read_to_string(world.soho().join(".env")).unwrap(), "SECRET=1\n");
+    assert_eq!(
+        fs::read_to_string(world.soho().join(".env")).unwrap(),
+        "SECRET=1\n"
+    );
     assert_eq!(fs::read_to_string(odd_name(&world.soho())).unwrap(), "odd");
     assert!(!world.soho().join("other.txt").exists());
     assert!(!world.soho().join("deep").exists());
@@ -87,22 +103,52 @@ fn twenty_worktrees_are_made_at_once_on_a_tracked_base() {
             let (ws, start, world) = (&others[n % 2], start.clone(), &world);
             scope.spawn(move || {
                 let mut ask = world.ask_prepare();
-                (ask.path, ask.branch, ask.start) =
-                    (world.worktree(&format!("a{n}")), format!("cw/accounts/agent/a{n}"), start);
+                (ask.path, ask.branch, ask.start) = (
+                    world.worktree(&format!("a{n}")),
+                    format!("cw/accounts/agent/a{n}"),
+                    start,
+                );
                 ws.prepare(&ask).unwrap();
             });
         }
     });
     assert_eq!(world.ws.worktrees(&world.repo).unwrap().len(), 20);
-    assert!(world.ws.worktrees(&world.repo).unwrap().iter().all(|w| !w.dirty));
-    assert!(!try_git(&world.repo, &["config", "branch.cw/accounts/agent/a0.remote"]), "nothing is tracked");
+    assert!(
+        world
+            .ws
+            .worktrees(&world.repo)
+            .unwrap()
+            .iter()
+            .all(|w| !w.dirty)
+    );
+    assert!(
+        !try_git(
+            &world.repo,
+            &["config", "branch.cw/accounts/agent/a0.remote"]
+        ),
+        "nothing is tracked"
+    );
 }
 
 #[test]
 fn a_registration_that_a_killed_git_left_half_made_is_mended() {
-    for leave in ["nothing but the folder", "no HEAD", "initializing", "no checkout", "half a checkout"] {
+    for leave in [
+        "nothing but the folder",
+        "no HEAD",
+        "initializing",
+        "no checkout",
+        "half a checkout",
+    ] {
         let world = World::new();
-        world.git(["worktree", "add", "--quiet", "--no-checkout", "-b", BRANCH, world.soho().to_str().unwrap()]);
+        world.git([
+            "worktree",
+            "add",
+            "--quiet",
+            "--no-checkout",
+            "-b",
+            BRANCH,
+            world.soho().to_str().unwrap(),
+        ]);
         match leave {
             "nothing but the folder" => fs::remove_dir_all(world.admin()).unwrap(),
             "no HEAD" => fs::remove_file(world.admin().join("HEAD")).unwrap(),
@@ -116,7 +162,11 @@ fn a_registration_that_a_killed_git_left_half_made_is_mended() {
         let prepared = world.ws.prepare(&world.ask_prepare()).unwrap();
         assert!(prepared.fresh, "{leave}");
         assert_eq!(world.agent(["status", "--porcelain"]), "", "{leave}");
-        assert_eq!(fs::read_to_string(world.soho().join("a.txt")).unwrap(), "one\ntwo\nthree\n", "{leave}");
+        assert_eq!(
+            fs::read_to_string(world.soho().join("a.txt")).unwrap(),
+            "one\ntwo\nthree\n",
+            "{leave}"
+        );
     }
 }
 
@@ -129,7 +179,10 @@ fn a_worktree_that_was_deleted_by_hand_is_made_again_with_its_work() {
     fs::remove_dir_all(world.soho()).unwrap();
     let prepared = world.prepare();
     assert_eq!(prepared.head, head);
-    assert_eq!(fs::read_to_string(world.soho().join("new.txt")).unwrap(), "work");
+    assert_eq!(
+        fs::read_to_string(world.soho().join("new.txt")).unwrap(),
+        "work"
+    );
 }
 
 #[test]
@@ -162,7 +215,13 @@ fn worktrees_of_others_are_never_touched() {
     let world = World::new();
     world.git(["branch", BRANCH]);
     let users = world.base().join("review");
-    world.git(["worktree", "add", "--quiet", users.to_str().unwrap(), BRANCH]);
+    world.git([
+        "worktree",
+        "add",
+        "--quiet",
+        users.to_str().unwrap(),
+        BRANCH,
+    ]);
     let refused = world.ws.prepare(&world.ask_prepare()).unwrap_err();
     assert!(refused.hint.contains("switch --detach"), "{refused:?}");
     assert!(users.join("a.txt").exists());
@@ -172,7 +231,14 @@ fn worktrees_of_others_are_never_touched() {
     assert!(world.ws.release(&ask).is_err());
     // Also not one that somebody put below our folder.
     let guest = world.worktree("guest");
-    world.git(["worktree", "add", "--quiet", "-b", "guest", guest.to_str().unwrap()]);
+    world.git([
+        "worktree",
+        "add",
+        "--quiet",
+        "-b",
+        "guest",
+        guest.to_str().unwrap(),
+    ]);
     ask.path = guest.clone();
     assert!(world.ws.release(&ask).is_err());
     assert!(guest.join("a.txt").exists());
@@ -182,19 +248,48 @@ fn worktrees_of_others_are_never_touched() {
 fn an_integration_branch_is_cut_once_and_a_strangers_is_left_alone() {
     let world = World::new();
     let (main, repo) = (world.oid("main"), world.repo.clone());
-    let mut ask = CutBranch { repo, branch: "cw/accounts/integration".into(), at: main.clone(), expected: None };
+    let mut ask = CutBranch {
+        repo,
+        branch: "cw/accounts/integration".into(),
+        at: main.clone(),
+        expected: None,
+    };
     assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Created);
-    assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Already { tip: main.clone() });
+    assert_eq!(
+        world.ws.cut_branch(&ask).unwrap(),
+        Cut::Already { tip: main.clone() }
+    );
     let moved = world.commit_on(&main, "x", "x");
-    world.git(["branch", "--force", "cw/accounts/integration", moved.as_str()]);
-    assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Foreign { tip: moved.clone() });
+    world.git([
+        "branch",
+        "--force",
+        "cw/accounts/integration",
+        moved.as_str(),
+    ]);
+    assert_eq!(
+        world.ws.cut_branch(&ask).unwrap(),
+        Cut::Foreign { tip: moved.clone() }
+    );
     ask.expected = Some(moved.clone());
-    assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Already { tip: moved });
+    assert_eq!(
+        world.ws.cut_branch(&ask).unwrap(),
+        Cut::Already { tip: moved }
+    );
     world.git(["branch", "cw/billing"]);
     ask.branch = "cw/billing/integration".into();
-    assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Blocked { by: "cw/billing".into() });
+    assert_eq!(
+        world.ws.cut_branch(&ask).unwrap(),
+        Cut::Blocked {
+            by: "cw/billing".into()
+        }
+    );
     ask.branch = "cw/accounts".into();
-    assert_eq!(world.ws.cut_branch(&ask).unwrap(), Cut::Blocked { by: "cw/accounts/integration".into() });
+    assert_eq!(
+        world.ws.cut_branch(&ask).unwrap(),
+        Cut::Blocked {
+            by: "cw/accounts/integration".into()
+        }
+    );
 }
 
 #[test]
@@ -204,7 +299,12 @@ fn a_gates_worktree_holds_exactly_the_commit_and_keeps_ignored_caches() {
     let one = world.commit("one");
     let two = world.commit_on(&one, "c.txt", "c");
     let path = world.worktree("gate-accounts");
-    let gate = |commit| GateCheckout { repo: world.repo.clone(), path: path.clone(), commit, copy: vec![] };
+    let gate = |commit| GateCheckout {
+        repo: world.repo.clone(),
+        path: path.clone(),
+        commit,
+        copy: vec![],
+    };
     world.ws.gate_checkout(&gate(two.clone())).unwrap();
     assert!(path.join("c.txt").exists());
     // What a gate may leave: changes, files, a branch, a repository, a killed git.
@@ -218,11 +318,23 @@ fn a_gates_worktree_holds_exactly_the_commit_and_keeps_ignored_caches() {
         world.ws.gate_checkout(&gate(one.clone())).unwrap();
         assert_eq!(git_in(&path, &["rev-parse", "HEAD"]), one.as_str());
         assert_eq!(git_in(&path, &["status", "--porcelain"]), "");
-        assert!(!path.join("c.txt").exists() && !path.join("left").exists() && !path.join("nested").exists());
+        assert!(
+            !path.join("c.txt").exists()
+                && !path.join("left").exists()
+                && !path.join("nested").exists()
+        );
         assert!(path.join("target/cache").exists());
     }
-    assert_eq!(world.oid("gates-own"), two, "a branch that the gate made does not move");
-    fs::write(world.repo.join(".git/worktrees/gate-accounts/index"), "garbage").unwrap();
+    assert_eq!(
+        world.oid("gates-own"),
+        two,
+        "a branch that the gate made does not move"
+    );
+    fs::write(
+        world.repo.join(".git/worktrees/gate-accounts/index"),
+        "garbage",
+    )
+    .unwrap();
     world.ws.gate_checkout(&gate(two)).unwrap();
     assert_eq!(git_in(&path, &["status", "--porcelain"]), "");
 }

@@ -19,15 +19,27 @@ fn what_a_worktree_holds_is_kept_and_its_branch_stays() {
     write(&world.soho(), "x.log", "ignored\n");
     let released = world.ws.release(&world.ask_release()).unwrap();
     assert_eq!(released.kept.len(), 1);
-    assert_eq!(world.files(&released.kept[0]), [".gitignore", "a.txt", "b.txt", "new.txt"]);
+    assert_eq!(
+        world.files(&released.kept[0]),
+        [".gitignore", "a.txt", "b.txt", "new.txt"]
+    );
     assert!(!world.soho().exists() && !world.admin().exists());
     assert_eq!(world.oid(BRANCH), world.oid("main"));
-    assert_eq!(world.git(["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
+    assert_eq!(
+        world
+            .git(["worktree", "list", "--porcelain"])
+            .matches("worktree ")
+            .count(),
+        1
+    );
 
     let again = world.again().release(&world.ask_release()).unwrap();
     assert!(again.kept.is_empty());
     assert_eq!(world.ws.kept(&world.repo, KEPT).unwrap().len(), 1);
-    world.ws.empty_trash(&world.repo, Timestamp(i64::MAX)).unwrap();
+    world
+        .ws
+        .empty_trash(&world.repo, Timestamp(i64::MAX))
+        .unwrap();
     assert!(world.prepare().fresh, "the same place can be used again");
 }
 
@@ -37,7 +49,14 @@ fn a_clean_worktree_leaves_nothing_behind() {
     world.prepare();
     write(&world.soho(), "work.txt", "w");
     world.collect();
-    assert!(world.ws.release(&world.ask_release()).unwrap().kept.is_empty());
+    assert!(
+        world
+            .ws
+            .release(&world.ask_release())
+            .unwrap()
+            .kept
+            .is_empty()
+    );
 }
 
 #[test]
@@ -81,7 +100,10 @@ fn nested_repositories_and_a_merge_under_way_are_kept() {
     let kept = world.ws.release(&world.ask_release()).unwrap().kept;
     assert_eq!(world.files(&kept[0]), ["n.txt"]);
     assert!(world.show(&kept[1], "a.txt").contains("<<<<<<<"));
-    assert_eq!(world.git(["rev-parse", &format!("{}^2", kept[1])]), other.as_str());
+    assert_eq!(
+        world.git(["rev-parse", &format!("{}^2", kept[1])]),
+        other.as_str()
+    );
 }
 
 #[test]
@@ -114,7 +136,14 @@ fn a_locked_worktree_stays() {
 fn dead_worktrees_of_others_are_not_pruned() {
     let world = World::new();
     let users = world.base().join("on-a-stick");
-    world.git(["worktree", "add", "--quiet", "-b", "users", users.to_str().unwrap()]);
+    world.git([
+        "worktree",
+        "add",
+        "--quiet",
+        "-b",
+        "users",
+        users.to_str().unwrap(),
+    ]);
     fs::rename(&users, world.base().join("unplugged")).unwrap();
     world.prepare();
     world.ws.release(&world.ask_release()).unwrap();

@@ -10,8 +10,8 @@ use cw_adapters::git::{Door, GitWorkspaces};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{
-    Advance, Advanced, Collect, Collected, CommitMessage, MergeInto, MergedInto, Prepare, Prepared, Release, Trial,
-    Trialled, Workspaces,
+    Advance, Advanced, Collect, Collected, CommitMessage, MergeInto, MergedInto, Prepare, Prepared,
+    Release, Trial, Trialled, Workspaces,
 };
 use tempfile::TempDir;
 
@@ -41,7 +41,11 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir_all(base.join("home")).unwrap();
-        let world = Self { ws: workspaces(&base), repo: base.join("repo"), folder };
+        let world = Self {
+            ws: workspaces(&base),
+            repo: base.join("repo"),
+            folder,
+        };
         fs::create_dir_all(&world.repo).unwrap();
         world.git(["init", "--quiet", "--initial-branch=main"]);
         world.git(["config", "user.name", "Ada"]);
@@ -102,9 +106,21 @@ impl World {
         let git = |args: &[&str], input: &[u8]| text_of(&run(&self.repo, args, &env, input));
         git(&["read-tree", parent.as_str()], b"");
         let blob = git(&["hash-object", "-w", "--stdin"], text.as_ref());
-        git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], b"");
+        git(
+            &[
+                "update-index",
+                "--add",
+                "--cacheinfo",
+                &format!("100644,{blob},{path}"),
+            ],
+            b"",
+        );
         let tree = git(&["write-tree"], b"");
-        Oid::new(git(&["commit-tree", &tree, "-p", parent.as_str(), "-m", path], b"")).unwrap()
+        Oid::new(git(
+            &["commit-tree", &tree, "-p", parent.as_str(), "-m", path],
+            b"",
+        ))
+        .unwrap()
     }
 
     /// The content of a file in a commit.
@@ -114,7 +130,10 @@ impl World {
 
     /// The paths in a commit.
     pub(crate) fn files(&self, revision: &str) -> Vec<String> {
-        self.git(["ls-tree", "-r", "--name-only", revision]).lines().map(str::to_owned).collect()
+        self.git(["ls-tree", "-r", "--name-only", revision])
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn ask_prepare(&self) -> Prepare {
@@ -177,7 +196,13 @@ impl World {
     }
 
     pub(crate) fn ask_trial(&self, tip: &Oid, head: &Oid) -> Trial {
-        Trial { repo: self.repo.clone(), tip: tip.clone(), head: head.clone(), message: message("Merge"), at: AT }
+        Trial {
+            repo: self.repo.clone(),
+            tip: tip.clone(),
+            head: head.clone(),
+            message: message("Merge"),
+            at: AT,
+        }
     }
 
     pub(crate) fn trial(&self, tip: &Oid, head: &Oid) -> Trialled {
@@ -207,17 +232,29 @@ impl World {
     }
 
     pub(crate) fn ask_release(&self) -> Release {
-        Release { repo: self.repo.clone(), path: self.soho(), branch: BRANCH.into(), kept: KEPT.into(), at: AT }
+        Release {
+            repo: self.repo.clone(),
+            path: self.soho(),
+            branch: BRANCH.into(),
+            kept: KEPT.into(),
+            at: AT,
+        }
     }
 }
 
 fn workspaces(base: &Path) -> GitWorkspaces {
-    let door = Door::default().environment("HOME", base.join("home")).environment("GIT_CONFIG_NOSYSTEM", "1");
+    let door = Door::default()
+        .environment("HOME", base.join("home"))
+        .environment("GIT_CONFIG_NOSYSTEM", "1");
     GitWorkspaces::new(door, &base.join("worktrees")).unwrap()
 }
 
 pub(crate) fn message(subject: &str) -> CommitMessage {
-    let trailers = [("Cw-Task", "users"), ("Cw-Agent", "soho"), ("Cw-Initiative", "accounts")];
+    let trailers = [
+        ("Cw-Task", "users"),
+        ("Cw-Agent", "soho"),
+        ("Cw-Initiative", "accounts"),
+    ];
     CommitMessage {
         subject: subject.into(),
         body: String::new(),
@@ -246,22 +283,54 @@ pub(crate) fn try_git(folder: &Path, args: &[&str]) -> bool {
 }
 
 fn text_of(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .trim_end_matches('\n')
+        .to_owned()
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests play the user and the agent, who run git themselves")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests play the user and the agent, who run git themselves"
+)]
 fn run(folder: &Path, args: &[&str], env: &[(&str, &str)], input: &[u8]) -> Output {
     use std::io::Write;
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_"))
+    {
         command.env_remove(name);
     }
-    command.args(["-c", "user.name=Agent", "-c", "user.email=agent@example.org", "-c", "protocol.file.allow=always"]);
-    command.args(["-c", "init.defaultBranch=main", "-c", "core.quotePath=false"]);
-    command.args(args).current_dir(folder).envs(env.iter().copied());
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_EDITOR", "true");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args([
+        "-c",
+        "user.name=Agent",
+        "-c",
+        "user.email=agent@example.org",
+        "-c",
+        "protocol.file.allow=always",
+    ]);
+    command.args([
+        "-c",
+        "init.defaultBranch=main",
+        "-c",
+        "core.quotePath=false",
+    ]);
+    command
+        .args(args)
+        .current_dir(folder)
+        .envs(env.iter().copied());
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_EDITOR", "true");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
