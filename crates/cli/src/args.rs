@@ -13,6 +13,7 @@ use std::ffi::OsString;
 #[derive(Debug, Parser)]
 #[command(
     name = "cw",
+    bin_name = "cw",
     max_term_width = 100,
     disable_help_subcommand = false,
     after_help = "Start here:\n  cw demo                 see it work, without a key or network\n  \

@@ -91,6 +91,13 @@ impl<'a> Client<'a> {
         serde_json::from_slice(&answer).map_err(|error| garbled(P::NAME, &error).into())
     }
 
+    /// The process that listens on the socket, as the system knows it: the only thing to be
+    /// learned from a server of another protocol.
+    pub(crate) async fn server_pid(&self) -> Option<i32> {
+        let stream = UnixStream::connect(&self.socket).await.ok()?;
+        stream.peer_cred().ok()?.pid()
+    }
+
     /// Opens the event stream.
     pub(crate) async fn events(&self, query: &impl Serialize) -> Outcome<EventStream> {
         let path = format!("{EVENTS_PATH}?{}", query_string(query));

@@ -127,11 +127,12 @@ fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
 
 /// Stops the server and waits until its process is gone.
 pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
-    let before = match session.call::<Stop>(&Nothing {}) {
+    let pid = match session.call::<Stop>(&Nothing {}) {
         Err(failure) if is_gone(&failure) => return Ok(()),
-        other => other?,
+        Err(failure) if failure.is(ErrorCode::Version) => terminate(session, failure)?,
+        other => other?.pid,
     };
-    let Some(pid) = before.pid else { return Ok(()) };
+    let Some(pid) = pid else { return Ok(()) };
     let end = Instant::now() + STOP_LIMIT;
     while is_alive(pid) {
         if Instant::now() > end {
@@ -146,6 +147,17 @@ pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Tells a server of another protocol to end, the way a process supervisor does.
+fn terminate(session: &Session<'_>, failure: Failure) -> Outcome<Option<u32>> {
+    let pid = session.block_on(session.client.server_pid());
+    let known = pid.and_then(rustix::process::Pid::from_raw);
+    let told = known.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+    match told {
+        Some(Ok(())) => Ok(pid.and_then(|pid| u32::try_from(pid).ok())),
+        _ => Err(failure),
+    }
 }
 
 /// Whether a process still does anything; one that only waits to be reaped does not.

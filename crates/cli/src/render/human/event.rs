@@ -31,47 +31,64 @@ pub(crate) fn line(event: &EventView, style: Style) -> String {
 
 /// Tells an event of a run in words; none for what is not worth a line.
 pub(crate) fn story(event: &EventView) -> Option<String> {
-    let (noun, verb) = event.kind.split_once('.')?;
-    let noisy = [
-        "output",
-        "progressed",
-        "usage",
-        "activity",
-        "worked",
-        "spent",
-    ];
-    if noisy.iter().any(|word| verb.contains(word))
-        || matches!(noun, "effect" | "file" | "worktree")
-    {
-        return None;
-    }
-    let verb = escape::line(verb).replace('-', " ");
-    let noun = escape::line(noun);
-    let task = event.task.as_deref().map(escape::line);
-    let agent = event.agent.as_deref().map(escape::line);
-    let who = match (noun.as_str(), task, agent) {
-        ("agent", Some(task), Some(agent)) => format!("{agent} ({task})"),
-        ("agent", None, Some(agent)) => agent,
-        (_, Some(task), _) => task,
-        (_, None, Some(agent)) => agent,
-        _ => escape::line(event.initiative.as_deref().unwrap_or_default()),
-    };
-    let noun = if noun == "task" || noun == "agent" {
-        String::new()
-    } else {
-        format!("{noun} ")
-    };
-    let detail = detail(&event.data).map(|text| format!(" ({text})"));
-    Some(format!("{who}: {noun}{verb}{}", detail.unwrap_or_default()))
+    let who = event
+        .task
+        .as_deref()
+        .or(event.agent.as_deref())
+        .or(event.initiative.as_deref());
+    let told = telling(event)?;
+    Some(format!("{}: {told}", escape::line(who.unwrap_or("cw"))))
 }
 
-/// The one thing of an event's data that a person wants to know.
-fn detail(data: &serde_json::Value) -> Option<String> {
-    let keys = ["error", "reason", "conflicts", "gate", "title", "summary"];
-    let value = keys
-        .iter()
-        .find_map(|key| data.get(key).filter(|value| !value.is_null()))?;
-    let text = match value {
+fn telling(event: &EventView) -> Option<String> {
+    let agent = event
+        .agent
+        .as_deref()
+        .map_or_else(|| "its agent".to_owned(), escape::line);
+    let text = |key| words(&event.data, key);
+    let because = |head: &str, key| match words(&event.data, key) {
+        Some(why) => format!("{head}: {why}"),
+        None => head.to_owned(),
+    };
+    Some(match event.kind.as_str() {
+        "agent.turn-started" => match text("kind").as_deref() {
+            None | Some("start") => format!("{agent} starts"),
+            Some(kind) => format!("{agent} goes on ({kind})"),
+        },
+        "agent.reported-done" => because("done", "summary"),
+        "agent.stopped" => format!("{agent} stopped"),
+        "merge.bounced" => match text("conflicts") {
+            Some(files) => format!("handed back to its agent, in conflict: {files}"),
+            None => "handed back to its agent".to_owned(),
+        },
+        "merge.gate-failed" => because("a gate said no", "gate"),
+        "merge.held" => because("the merge lane holds", "why"),
+        "message.answered" => because("answered", "answer"),
+        "message.sent" => format!("{agent} says: {}", text("body")?),
+        "task.merged" if event.data["unchanged"] == true => "merged, it changed nothing".to_owned(),
+        "task.parked" => because("parked", "why"),
+        "task.retry-scheduled" => because("another attempt follows", "error"),
+        "task.review-requested" => "waits for your approval".to_owned(),
+        "task.rejected" => because("rejected", "text"),
+        "initiative.land-refused" | "initiative.branch-refused" => because("refused", "error"),
+        "task.started"
+        | "initiative.started"
+        | "initiative.created"
+        | "initiative.branch-cut"
+        | "initiative.updated" => return None,
+        other => {
+            let (noun, verb) = other.split_once('.')?;
+            if !matches!(noun, "task" | "initiative") {
+                return None;
+            }
+            because(&escape::line(verb).replace('-', " "), "error")
+        }
+    })
+}
+
+/// A text, or several, of an event's data: one line, bounded.
+fn words(data: &serde_json::Value, key: &str) -> Option<String> {
+    let text = match &data[key] {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(all) => {
             let texts: Vec<_> = all.iter().filter_map(|one| one.as_str()).collect();
@@ -79,7 +96,7 @@ fn detail(data: &serde_json::Value) -> Option<String> {
         }
         _ => return None,
     };
-    let text = cut(&escape::first_line(&text), 80);
+    let text = cut(&escape::first_line(&text), DATA_WIDTH);
     (!text.is_empty()).then_some(text)
 }
 
@@ -104,20 +121,28 @@ mod tests {
     #[test]
     fn events_are_told_in_words() {
         let told = |kind, data| story(&event(kind, data));
-        assert_eq!(told("task.merged", json!({})).unwrap(), "login: merged");
-        assert_eq!(
+        let lines = [
+            told("task.merged", json!({})),
+            told("task.merged", json!({"unchanged": true})),
             told(
                 "merge.bounced",
-                json!({"conflicts": ["a.txt", "b\x1b.txt"]})
-            )
-            .unwrap(),
-            "login: merge bounced (a.txt, b^[.txt)"
-        );
-        assert_eq!(
-            told("agent.turn-ended", json!({})).unwrap(),
-            "soho (login): turn ended"
-        );
-        assert_eq!(told("agent.output", json!({})), None);
+                json!({"conflicts": ["a.txt", "b\x1b.txt"]}),
+            ),
+            told("agent.turn-started", json!({"kind": "bounce"})),
+            told("task.failed", json!({"error": "exit 3\nmore"})),
+            told("merge.gate-failed", json!({"gate": "cargo test"})),
+        ];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        login: merged
+        login: merged, it changed nothing
+        login: handed back to its agent, in conflict: a.txt, b^[.txt
+        login: soho goes on (bounce)
+        login: failed: exit 3
+        login: a gate said no: cargo test
+        ");
+        assert_eq!(told("agent.progressed", json!({"text": "x"})), None);
+        assert_eq!(told("worktree.kept", json!({})), None);
     }
 
     #[test]
