@@ -62,10 +62,10 @@ impl Repo<'_> {
             let text = String::from_utf8_lossy(part);
             match text.split_once('\n') {
                 Some(("user.name", value)) if !value.trim().is_empty() => {
-                    value.clone_into(&mut identity.name)
+                    value.clone_into(&mut identity.name);
                 }
                 Some(("user.email", value)) if !value.trim().is_empty() => {
-                    value.clone_into(&mut identity.email)
+                    value.clone_into(&mut identity.email);
                 }
                 _ => {}
             }
