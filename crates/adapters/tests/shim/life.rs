@@ -1,9 +1,10 @@
 //! Runs from their start to their end, and what is left of them.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cw_core::ports::agents::{
     AgentEvent, Agents, Ending, Follow, LineForm, RunState, Started, Stream, Verdict,
@@ -31,6 +32,10 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "started_many_times_at_once_one_program_runs",
             started_at_once,
+        ),
+        trial(
+            "a_server_that_dies_while_it_gives_the_order_has_started_nothing",
+            half_ordered,
         ),
         trial("a_run_that_was_begun_is_not_started_again", begun_before),
         trial(
@@ -222,6 +227,46 @@ fn started_at_once() {
     });
     world.finish(&order);
     assert_eq!(std::fs::read_to_string(tally).unwrap(), "ran\n");
+}
+
+fn half_ordered() {
+    let world = World::new();
+    let order = world.sh("1", "echo once");
+    std::fs::create_dir_all(world.dir("1")).unwrap();
+    let shim = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .arg("shim")
+            .arg(world.dir("1"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut first = shim();
+    first
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"{\"version\":1,")
+        .unwrap();
+    let alive = RunState::Alive { pid: None };
+    eventually("the lock is held", || {
+        world.agents.state(&order.run).unwrap() == alive
+    });
+    assert_eq!(
+        shim().wait().unwrap().code(),
+        Some(cw_adapters::agent::TAKEN)
+    );
+    assert_eq!(world.agents.start(&order).unwrap(), Started::Before(alive));
+    drop(first.stdin.take());
+    assert_eq!(
+        first.wait().unwrap().code(),
+        Some(cw_adapters::agent::UNUSABLE)
+    );
+    eventually("the lock is free", || {
+        world.agents.state(&order.run).unwrap() == RunState::NeverBegan
+    });
+    assert_eq!(world.play(&order).out(), ["once"]);
 }
 
 fn begun_before() {

@@ -11,4 +11,5 @@ mod lane;
 mod prepare;
 mod release;
 mod view;
+mod stress;
 mod world;
