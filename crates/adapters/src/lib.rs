@@ -2,4 +2,6 @@
 //! the decisions.
 
 pub mod agent;
+mod checksum;
 pub mod git;
+pub mod sqlite;

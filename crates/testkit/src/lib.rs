@@ -10,5 +10,7 @@
     reason = "test-only code"
 )]
 
+pub mod contract;
 pub mod model;
 pub mod programs;
+pub mod store;
