@@ -1,2 +1,14 @@
-//! The composition root.
-fn main() {}
+//! `cw`: the composition root, the only place that names concrete adapters. It decides nothing:
+//! it puts a server together, and gives the command line what only the program itself can do.
+
+mod background;
+mod host;
+mod pager;
+mod server;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let host = host::Program::new(std::env::var_os("CW_HOME"));
+    cw_cli::run(std::env::args_os(), &host)
+}

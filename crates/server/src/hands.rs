@@ -113,7 +113,7 @@ fn report(
     effect: Effect,
     outcome: Outcome,
 ) -> bool {
-    if let Outcome::Failed { why, .. } | Outcome::Held { why } = &outcome {
+    if let Outcome::Failed { why, .. } | Outcome::Held { why, .. } = &outcome {
         tracing::warn!(
             effect = effect.kind.word(),
             subject = effect.kind.subject(),

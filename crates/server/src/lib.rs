@@ -9,6 +9,7 @@ pub mod follow;
 pub mod handlers;
 pub mod hands;
 pub mod lanes;
+pub mod logs;
 pub mod outcomes;
 pub mod perform;
 pub mod rpc;

@@ -240,6 +240,7 @@ impl Ports {
         let mut ask = work.trial;
         let Some(tip) = self.workspaces.branch_tip(&ask.repo, &work.branch)? else {
             return Ok(Outcome::Held {
+                found: None,
                 why: format!(
                     "the branch '{}' is gone; `git branch` it back, then `cw resume`",
                     work.branch
@@ -249,6 +250,7 @@ impl Ports {
         if let Some(known) = work.known.filter(|known| *known != tip) {
             return Ok(Outcome::Held {
                 why: moved(&work.branch, &known, &tip),
+                found: Some(tip),
             });
         }
         ask.tip = tip.clone();
@@ -311,6 +313,7 @@ impl Ports {
             Advanced::MovedByOthers { now } => Outcome::Moved { now, foreign: true },
             Advanced::CheckedOut { path } => Outcome::Held {
                 why: checked_out(&ask.branch, &path),
+                found: None,
             },
         })
     }

@@ -28,8 +28,8 @@ pub(super) fn compose(
     order: &TurnOrder,
     places: &Places<'_>,
 ) -> Vec<(OsString, OsString)> {
-    let mut env: BTreeMap<OsString, OsString> = own
-        .filter(|(name, _)| !is_private(name) && launch.unset.iter().all(|unset| name != unset))
+    let mut env: BTreeMap<OsString, OsString> = public(own)
+        .filter(|(name, _)| launch.unset.iter().all(|unset| name != unset))
         .collect();
     env.extend(
         launch
@@ -60,6 +60,13 @@ pub(super) fn compose(
     env.into_iter()
         .filter(|(_, value)| !value.as_bytes().contains(&0))
         .collect()
+}
+
+/// An environment without what concerns git and `cw`.
+pub(super) fn public(
+    own: impl Iterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (OsString, OsString)> {
+    own.filter(|(name, _)| !is_private(name))
 }
 
 fn is_private(name: &OsStr) -> bool {

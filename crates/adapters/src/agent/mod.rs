@@ -10,6 +10,7 @@ mod order;
 mod orphans;
 mod procs;
 mod run_folder;
+mod shell;
 mod shim;
 mod spawn;
 mod watch;
@@ -32,6 +33,7 @@ use environ::Places;
 use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
 pub use run_folder::RunFolder;
+pub use shell::Shell;
 pub use shim::{BEGUN, TAKEN, UNUSABLE, shim_main};
 
 /// How much longer than its grace periods a stop may take before the tree is killed from here.

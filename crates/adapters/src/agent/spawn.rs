@@ -1,7 +1,7 @@
 //! The one door through which agent programs and shims are started.
 
-use std::ffi::OsStr;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -50,5 +50,26 @@ pub(super) fn agent<'a>(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// Starts `sh -c LINE` in a process group of its own, both outputs into one pipe.
+#[expect(clippy::disallowed_methods, reason = "this is the agent door")]
+pub(super) fn shell(
+    line: &str,
+    cwd: &Path,
+    env: Vec<(OsString, OsString)>,
+    output: PipeWriter,
+) -> io::Result<Child> {
+    Command::new("sh")
+        .arg("-c")
+        .arg(line)
+        .env_clear()
+        .envs(env)
+        .current_dir(cwd)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
         .spawn()
 }

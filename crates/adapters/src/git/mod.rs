@@ -17,6 +17,7 @@ mod commits;
 mod copies;
 mod door;
 mod error;
+pub mod fresh;
 mod holders;
 mod land;
 mod lane;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::hierarchy::{Initiative, Project, Task, TaskState};
+use crate::domain::hierarchy::{Project, Task, TaskState};
 use crate::domain::ids::{AgentId, InitiativeId, ProjectId, TurnId};
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason};
@@ -238,10 +238,7 @@ fn hold(tx: &mut Txn, id: ProjectId, held: bool) -> Reply {
     if !held {
         let lanes: Vec<InitiativeId> = tx.state().index().initiatives_of(id).collect();
         for lane in lanes {
-            if tx.get::<Initiative>(lane).lane_held.is_some() {
-                // The user has looked: where the branch is now is where it goes on from.
-                tx.change::<Initiative>(lane, |initiative| initiative.tip = None);
-            }
+            lane::accept(tx, lane);
         }
     }
     Reply::Project(id)

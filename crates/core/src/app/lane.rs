@@ -98,7 +98,12 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
         return tx.done(effect.id);
     }
     match outcome {
-        Outcome::Held { why } => return hold(tx, effect, id, &why, LOOK_AGAIN),
+        Outcome::Held { why, found } => {
+            if found.is_some() {
+                tx.change::<Merge>(id, |merge| merge.base = found);
+            }
+            return hold(tx, effect, id, &why, LOOK_AGAIN);
+        }
         Outcome::Failed { why, .. } => {
             return hold(
                 tx,
@@ -293,4 +298,24 @@ pub(super) fn withdraw(tx: &mut Txn, task: TaskId) -> bool {
         });
     }
     true
+}
+
+/// The user has looked at a lane that holds: it goes on from where its branch was found.
+pub(super) fn accept(tx: &mut Txn, lane: InitiativeId) {
+    if tx.get::<Initiative>(lane).lane_held.is_none() {
+        return;
+    }
+    let held: Vec<MergeId> = tx.state().index().lane(lane).collect();
+    for id in held {
+        let merge = tx.get::<Merge>(id);
+        if merge.state != MergeState::Trying {
+            continue;
+        }
+        if let Some(found) = merge.base.clone() {
+            tx.change::<Initiative>(lane, |initiative| initiative.tip = Some(found));
+        }
+        if let Some(effect) = tx.pending(EffectKind::Trial(id)) {
+            tx.want_again(effect, None);
+        }
+    }
 }

@@ -254,6 +254,8 @@ pub enum Outcome {
     Held {
         /// Why.
         why: String,
+        /// Where the branch was found, when it is not where the records say.
+        found: Option<Oid>,
     },
     /// The base has the work now.
     Landed {

@@ -1,0 +1,81 @@
+//! A server put together from its adapters.
+
+use std::sync::Arc;
+
+use cw_adapters::agent::{Setup as AgentSetup, Shell, ShimAgents};
+use cw_adapters::clock::{RandomIds, SystemClock};
+use cw_adapters::git::{Door, GitWorkspaces};
+use cw_adapters::home::Home;
+use cw_adapters::settings::TomlSettings;
+use cw_adapters::sqlite::SqliteStore;
+use cw_core::ports::settings::Clock as _;
+use cw_server::app::About;
+use cw_server::perform::Ports;
+use cw_server::secrets::Secrets;
+use cw_server::serve::{Setup, serve};
+use cw_server::work::Places;
+use cw_server::logs;
+use cw_wire::{ErrorCode, ErrorView};
+
+/// Serves until somebody says stop.
+pub(crate) fn run(home: &Home, listen: Option<&str>, background: bool) -> Result<(), ErrorView> {
+    if background {
+        // Away from the terminal that the first client was typed in.
+        let _ = rustix::process::setsid();
+    }
+    home.create().map_err(|error| fault("the data folder cannot be used", &error))?;
+    let _lock = home.lock_server().map_err(|error| {
+        ErrorView::new(ErrorCode::Refused, "a server runs already")
+            .cause(error.to_string())
+            .hint("`cw server status` shows it; another CW_HOME has a server of its own")
+    })?;
+    let filter = std::env::var("CW_LOG").ok();
+    let _logging = logs::start(&home.logs(), !background, filter.as_deref())
+        .map_err(|error| fault("the log cannot be written", &error))?;
+    let setup = setup(home, listen)?;
+    serve(setup, || {}).map_err(|error| {
+        tracing::error!(%error, "the server ends");
+        fault("the server ends", &error)
+    })
+}
+
+fn fault(what: &str, cause: &dyn std::fmt::Display) -> ErrorView {
+    ErrorView::new(ErrorCode::Internal, what)
+        .cause(cause.to_string())
+        .hint("`cw doctor` checks the installation; CW_HOME names another folder")
+}
+
+fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
+    let store = SqliteStore::open(&home.db()).map_err(|error| fault("the database cannot be opened", &error))?;
+    let workspaces = GitWorkspaces::new(Door::default(), &home.worktrees())
+        .map_err(|error| fault(&error.what, &error.cause))?;
+    let agents = AgentSetup { cw: crate::host::program(), runs: home.runs(), bin: home.bin(), cgroups: true };
+    let agents = ShimAgents::new(agents).map_err(|error| fault("the run folders cannot be made", &error))?;
+    let clock = SystemClock;
+    let worktrees = home.worktrees();
+    Ok(Setup {
+        store: Box::new(store),
+        ports: Ports {
+            workspaces: Arc::new(workspaces),
+            agents: Arc::new(agents),
+            commands: Arc::new(Shell),
+            secrets: Secrets::default(),
+        },
+        settings: Arc::new(TomlSettings),
+        ids: Box::new(RandomIds),
+        places: Places {
+            worktrees: worktrees.canonicalize().unwrap_or(worktrees),
+            socket: home.socket(),
+        },
+        about: About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            socket: home.socket(),
+            listen: listen.map(str::to_owned),
+            started_at: clock.now(),
+            home: home.data(),
+            logs: home.logs(),
+            runs: home.runs(),
+        },
+        clock: Arc::new(clock),
+    })
+}
