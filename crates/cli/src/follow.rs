@@ -236,7 +236,11 @@ impl Follower<'_, '_> {
     fn finish(&mut self, end: End) -> Outcome {
         let (word, exit) = match end {
             End::Over(outcome) => {
-                self.session.block_on(self.rest())?;
+                match self.session.block_on(self.rest()) {
+                    // The outcome stands, with or without the last lines of the story.
+                    Err(failure) if !is_gone(&failure) => return Err(failure),
+                    _ => {}
+                }
                 (outcome.as_str(), exit_code(outcome))
             }
             End::Interrupted => {
@@ -267,3 +271,7 @@ impl Follower<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@
 //! [`Host`] for.
 
 mod args;
+#[cfg(test)]
+mod canned;
 mod client;
 mod commands;
 mod failure;

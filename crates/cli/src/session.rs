@@ -57,10 +57,11 @@ impl<'a> Session<'a> {
         let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let token = text(TOKEN_VARIABLE);
         let socket = text(SOCKET_VARIABLE).map(PathBuf::from);
-        let autostart = match (&socket, globals.no_autostart) {
-            (Some(_), _) => Autostart::Never,
-            (None, true) => Autostart::Refused,
-            (None, false) => Autostart::Yes,
+        let inside_agent = socket.is_some() || token.is_some();
+        let autostart = match (inside_agent, globals.no_autostart) {
+            (true, _) => Autostart::Never,
+            (false, true) => Autostart::Refused,
+            (false, false) => Autostart::Yes,
         };
         let socket = socket.unwrap_or_else(|| host.socket());
         let out = Output::new(globals.json, globals.quiet, globals.verbose);

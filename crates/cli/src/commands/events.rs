@@ -9,8 +9,8 @@ use cw_wire::event::EventQuery;
 use std::time::Duration;
 
 /// How often, and how long between, a stream that broke off is opened again.
-const TRIES: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(500);
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Arguments of `cw events`.
 #[derive(Debug, clap::Args)]
