@@ -106,7 +106,7 @@ impl Keeper {
             self.end_line();
         }
         self.flush();
-        if self.flushed <= SYNCED {
+        if (1..=SYNCED).contains(&self.flushed) {
             let _ = self.file.sync_data();
         }
     }

@@ -127,7 +127,7 @@ fn stay(run_dir: &Path) -> io::Result<i32> {
     }
     let order = read_order(io::stdin().lock())?;
     let journal = Journal::open(here);
-    put(ORDER, &serde_json::to_vec_pretty(&order.public())?, false)?;
+    put(ORDER, &serde_json::to_vec_pretty(&order.public())?)?;
     File::create(EXIT_DRAFT)?.write_all(&[b' '; EXIT_ROOM])?;
     let group = order.cgroup.then(|| Cgroup::make(&run_dir)).flatten();
     let mut started = StartedRecord {
@@ -138,7 +138,7 @@ fn stay(run_dir: &Path) -> io::Result<i32> {
         at_ms: os::now_ms(),
         cgroup: group.as_ref().map(|g| g.path().to_path_buf()),
     };
-    put(STARTED, &serde_json::to_vec(&started)?, true)?;
+    put(STARTED, &serde_json::to_vec(&started)?)?;
     watch_over::run(order, group, &mut started, &journal)?;
     Ok(0)
 }
@@ -176,19 +176,11 @@ fn read_order(from: impl Read) -> io::Result<ShimOrder> {
 
 const EXIT_DRAFT: &str = "exit.json.draft";
 
-/// Writes a whole file by rename.
-fn put(name: &str, content: &[u8], safely: bool) -> io::Result<()> {
+/// Writes a whole file by rename. It may be gone after a power cut, but then so is the agent.
+fn put(name: &str, content: &[u8]) -> io::Result<()> {
     let draft = format!("{name}.draft");
-    let mut file = File::create(&draft)?;
-    file.write_all(content)?;
-    if safely {
-        file.sync_all()?;
-    }
-    std::fs::rename(&draft, name)?;
-    if safely {
-        File::open(".")?.sync_all()?;
-    }
-    Ok(())
+    std::fs::write(&draft, content)?;
+    std::fs::rename(&draft, name)
 }
 
 /// Writes `exit.json` into the room that was kept for it, so that a full disk does not matter.
@@ -202,8 +194,8 @@ fn write_exit(record: &ExitRecord) -> io::Result<()> {
         .open(EXIT_DRAFT)?;
     file.write_all(&text)?;
     file.sync_all()?;
-    std::fs::rename(EXIT_DRAFT, EXIT)?;
-    File::open(".")?.sync_all()
+    // Should a power cut undo the rename alone, the run counts as crashed and is tried again.
+    std::fs::rename(EXIT_DRAFT, EXIT)
 }
 
 /// Interrupts the program and its group, unless it has ended.

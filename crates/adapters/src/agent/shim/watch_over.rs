@@ -68,7 +68,7 @@ pub(super) fn run(
     };
     let pid = child.id();
     started.pid = Some(pid);
-    put(STARTED, &serde_json::to_vec(started)?, false)
+    put(STARTED, &serde_json::to_vec(started)?)
         .unwrap_or_else(|err| journal.note(&format!("no process id in {STARTED}: {err}")));
     report(0);
     let gate = Arc::new(Gate::default());
