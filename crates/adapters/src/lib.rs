@@ -3,5 +3,7 @@
 
 pub mod agent;
 mod checksum;
+pub mod clock;
 pub mod git;
+pub mod home;
 pub mod sqlite;

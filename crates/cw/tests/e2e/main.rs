@@ -1,0 +1,10 @@
+//! The real binary on real repositories with real processes: what users are promised, told as
+//! stories.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests start programs and fail by panicking"
+)]
+
+mod main_job;
+mod stage;
