@@ -82,13 +82,21 @@ impl<'a> Client<'a> {
 
     /// Calls a procedure.
     pub(crate) async fn call<P: Procedure>(&self, input: &P::Input) -> Outcome<P::Output> {
+        let answer = self.call_raw::<P>(input).await?;
+        serde_json::from_str(&answer).map_err(|error| garbled(P::NAME, &error).into())
+    }
+
+    /// Calls a procedure and leaves its answer as the JSON it came in.
+    pub(crate) async fn call_raw<P: Procedure>(&self, input: &P::Input) -> Outcome<String> {
         let body = serde_json::to_vec(input).map_err(|error| garbled(P::NAME, &error))?;
         let path = format!("{RPC_PATH}{}", P::NAME);
         let response = self.exchange(Method::POST, &path, &body, P::KIND).await?;
         let answer = read_whole(response)
             .await
             .map_err(|cause| broke_off(&cause))?;
-        serde_json::from_slice(&answer).map_err(|error| garbled(P::NAME, &error).into())
+        String::from_utf8(answer.into()).map_err(|error| {
+            broke_off(&format!("the answer to `{}` is not text: {error}", P::NAME)).into()
+        })
     }
 
     /// The process that listens on the socket, as the system knows it: the only thing to be

@@ -1,8 +1,9 @@
 //! One run of the command line: its global flags, its streams and its way to the server.
 
 use crate::client::{Autostart, Client};
-use crate::failure::{Outcome, usage};
+use crate::failure::{Exit, Outcome, usage};
 use crate::host::Host;
+use crate::render::json;
 use crate::render::output::Output;
 use crate::render::page::Page;
 use cw_wire::handshake::{SOCKET_VARIABLE, TOKEN_VARIABLE};
@@ -99,6 +100,23 @@ impl<'a> Session<'a> {
         let took = start.elapsed().as_secs_f64() * 1000.0;
         self.out.detail(&format!("{} took {took:.1} ms", P::NAME));
         answer
+    }
+
+    /// Calls a query and shows its answer. As JSON it is passed on as it came: long lists need
+    /// not be read to be written again.
+    pub(crate) fn print<P: Procedure>(
+        &self,
+        input: &P::Input,
+        draw: impl FnOnce(&P::Output, &mut Page),
+    ) -> Outcome {
+        if self.out.json {
+            let answer = self.block_on(self.client.call_raw::<P>(input))?;
+            self.out.write(&json::passed_on(&answer))?;
+        } else {
+            let answer = self.call::<P>(input)?;
+            self.show(&answer, draw)?;
+        }
+        Ok(Exit::DONE)
     }
 
     /// Shows an answer.

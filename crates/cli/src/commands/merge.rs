@@ -37,8 +37,9 @@ impl MergeCommand {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         match self {
             Self::List(args) => {
-                let answer = session.call::<MergeListing>(&args.scope(session)?)?;
-                done(session.show(&answer, |a, page| human::merge::list(&a.merges, page)))
+                session.print::<MergeListing>(&args.scope(session)?, |answer, page| {
+                    human::merge::list(&answer.merges, page);
+                })
             }
             Self::Show(args) => {
                 let answer = session.call::<MergeShow>(&session.target(&args.task)?)?;

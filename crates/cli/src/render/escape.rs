@@ -19,7 +19,7 @@ pub(crate) fn first_line(text: &str) -> String {
 }
 
 fn escape(text: &str, lines: bool) -> String {
-    if text.chars().all(|c| !is_active(c)) {
+    if is_plain(text) || !text.contains(is_active) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -43,6 +43,11 @@ fn escape(text: &str, lines: bool) -> String {
     out
 }
 
+/// Whether a text is printable ASCII: a quick look that most texts pass.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// Whether a terminal may act on a character instead of showing it.
 fn is_active(c: char) -> bool {
     c.is_control() || is_direction_mark(c)
@@ -59,7 +64,7 @@ fn is_direction_mark(c: char) -> bool {
 /// of the document does not change.
 pub(crate) fn json(text: &str) -> String {
     let left = |c: char| c != '\n' && is_active(c);
-    if !text.contains(left) {
+    if is_plain(text) || !text.contains(left) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 16);

@@ -14,6 +14,13 @@ pub(crate) fn line(value: &impl Serialize) -> Outcome<String> {
     Ok(escape::json(&text) + "\n")
 }
 
+/// Writes a document that came as JSON as one line.
+pub(crate) fn passed_on(document: &str) -> String {
+    let mut line = escape::json(document.trim_end());
+    line.push('\n');
+    line
+}
+
 /// Writes an error as one line.
 pub(crate) fn error(error: &ErrorView) -> String {
     line(&ErrorBody {

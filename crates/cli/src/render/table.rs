@@ -2,6 +2,7 @@
 
 use super::escape;
 use super::style::{Style, Tone, of_status};
+use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
 /// One cell; its text is harmless already.
@@ -40,7 +41,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.width()
+        width(&self.text)
     }
 }
 
@@ -101,36 +102,43 @@ impl Table {
     ) {
         let last = row.len() - 1;
         let mut used = 0;
-        let mut drawn = String::new();
         for (at, cell) in row.iter().enumerate() {
             let text = match limit {
-                Some(limit) if at == last => cut(&cell.text, limit.saturating_sub(used).max(8)),
-                _ => cell.text.clone(),
-            };
-            let pad = " ".repeat(widths[at].saturating_sub(text.width()));
-            let painted = cell
-                .tone
-                .map_or_else(|| text.clone(), |tone| style.paint(tone, &text));
-            if self.right[at] {
-                drawn.push_str(&pad);
-            }
-            drawn.push_str(&painted);
-            if at != last {
-                if !self.right[at] {
-                    drawn.push_str(&pad);
+                Some(limit) if at == last => {
+                    Cow::Owned(cut(&cell.text, limit.saturating_sub(used).max(8)))
                 }
-                drawn.push_str("  ");
+                _ => Cow::Borrowed(cell.text.as_str()),
+            };
+            let pad = widths[at].saturating_sub(width(&text));
+            if self.right[at] {
+                out.extend(std::iter::repeat_n(' ', pad));
+            }
+            match cell.tone {
+                Some(tone) => out.push_str(&style.paint(tone, &text)),
+                None => out.push_str(&text),
+            }
+            if at != last {
+                let pad = if self.right[at] { 2 } else { pad + 2 };
+                out.extend(std::iter::repeat_n(' ', pad));
             }
             used += widths[at] + 2;
         }
-        out.push_str(drawn.trim_end());
+        out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     }
 }
 
+/// The width of a text on a terminal, in columns.
+fn width(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
+    text.width()
+}
+
 /// Cuts a text to a width, with an ellipsis where something is missing.
 pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if self::width(text) <= width {
         return text.to_owned();
     }
     let mut out = String::new();

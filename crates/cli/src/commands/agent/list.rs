@@ -1,6 +1,6 @@
 //! `cw agent list`: the agents of a project.
 
-use crate::commands::{ScopeArgs, done};
+use crate::commands::ScopeArgs;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
@@ -15,9 +15,8 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        let answer = session.call::<AgentListing>(&self.scope.scope(session)?)?;
-        done(session.show(&answer, |answer, page| {
+        session.print::<AgentListing>(&self.scope.scope(session)?, |answer, page| {
             human::agent::list(&answer.agents, page);
-        }))
+        })
     }
 }

@@ -5,7 +5,7 @@ mod show;
 mod start;
 mod turn;
 
-use super::{ScopeArgs, done};
+use super::ScopeArgs;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
@@ -46,8 +46,7 @@ impl InitiativeCommand {
 }
 
 fn list(args: ScopeArgs, session: &Session<'_>) -> Outcome {
-    let answer = session.call::<InitiativeListing>(&args.scope(session)?)?;
-    done(session.show(&answer, |answer, page| {
+    session.print::<InitiativeListing>(&args.scope(session)?, |answer, page| {
         human::initiative::list(&answer.initiatives, page);
-    }))
+    })
 }

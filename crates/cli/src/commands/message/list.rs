@@ -1,6 +1,6 @@
 //! `cw message list`: messages, oldest first.
 
-use crate::commands::{ScopeArgs, done};
+use crate::commands::ScopeArgs;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
@@ -24,15 +24,15 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        let answer = session.call::<MessageListing>(&MessageListInput {
+        let input = MessageListInput {
             dir: session.dir()?,
             all: self.scope.all,
             agent: self.agent,
             task: self.task,
             open: self.open,
-        })?;
-        done(session.show(&answer, |answer, page| {
+        };
+        session.print::<MessageListing>(&input, |answer, page| {
             human::message::list(&answer.messages, page);
-        }))
+        })
     }
 }

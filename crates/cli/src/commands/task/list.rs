@@ -1,6 +1,6 @@
 //! `cw task list`: the tasks of a project.
 
-use crate::commands::{ScopeArgs, done};
+use crate::commands::ScopeArgs;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
@@ -25,14 +25,14 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        let answer = session.call::<TaskListing>(&TaskListInput {
+        let input = TaskListInput {
             dir: session.dir()?,
             all: self.scope.all,
             initiative: self.initiative,
             status: self.status,
-        })?;
-        done(session.show(&answer, |answer, page| {
+        };
+        session.print::<TaskListing>(&input, |answer, page| {
             human::task::list(&answer.tasks, page);
-        }))
+        })
     }
 }
