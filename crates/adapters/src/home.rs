@@ -1,16 +1,20 @@
-//! Where data lives: everything below `CW_HOME`, or in the XDG folders.
+//! Where the program keeps its data, and who may use it at a time. It knows folders, not what the
+//! files in them say.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The longest path of a socket: what the system's address holds, without its end mark.
+use rustix::fs::{FlockOperation, flock};
+use thiserror::Error;
+
+/// The longest path of a Unix socket, without the byte that ends it.
 const SOCKET_BYTES: usize = 107;
 
-/// The folders of one installation.
+/// The folders of one user's data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Home {
     data: PathBuf,
@@ -18,67 +22,79 @@ pub struct Home {
     run: PathBuf,
 }
 
-/// A folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {why}", path = path.display())]
-pub struct HomeError {
-    /// Which.
-    pub path: PathBuf,
-    /// Why not.
-    pub why: String,
+/// Why the data folders cannot be used.
+#[derive(Debug, Error)]
+pub enum HomeError {
+    /// A folder cannot be made or written.
+    #[error("{path}: {cause}; {hint}")]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+        /// What helps.
+        hint: &'static str,
+    },
+    /// The socket's path is longer than the system takes.
+    #[error(
+        "the socket's path has {bytes} bytes, the system takes {SOCKET_BYTES}: {path}; \
+         choose a shorter CW_HOME"
+    )]
+    TooLong {
+        /// The socket.
+        path: PathBuf,
+        /// How long its path is.
+        bytes: usize,
+    },
+    /// Another server uses it.
+    #[error("a server runs already{}", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Taken {
+        /// Its process, if it has said so.
+        pid: Option<u32>,
+    },
 }
 
-impl HomeError {
-    fn new(path: &Path, why: impl ToString) -> Self {
-        Self {
-            path: path.to_owned(),
-            why: why.to_string(),
-        }
-    }
-}
-
-/// Held for as long as a server lives; a crash releases it.
+/// Held by the one server of a home; a crash lets go of it.
 #[derive(Debug)]
-pub struct ServerLock {
-    _file: File,
-}
+pub struct ServerLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Home {
-    /// The folders that these variables name. A relative `CW_HOME` counts from the present folder.
+    /// The home that the environment names: everything below `CW_HOME`, or the XDG folders.
+    /// A relative `CW_HOME` starts at the current folder; relative XDG folders do not count.
     #[must_use]
     pub fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Self {
-        let folder = |name: &str| {
+        let named = |name: &str| {
             get(name)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };
-        if let Some(home) = folder("CW_HOME") {
-            let home = std::path::absolute(&home).unwrap_or(home);
-            return Self {
-                logs: home.join("logs"),
-                run: home.join("run"),
-                data: home,
-            };
+        if let Some(home) = named("CW_HOME") {
+            return Self::below(&std::path::absolute(&home).unwrap_or(home));
         }
-        // The specification says that a relative path in these is to be ignored.
-        let absolute = |name: &str| folder(name).filter(|path| path.is_absolute());
-        let user = folder("HOME").unwrap_or_else(|| PathBuf::from("/"));
-        let data = absolute("XDG_DATA_HOME")
+        let xdg = |name: &str| named(name).filter(|path| path.is_absolute());
+        let user = named("HOME").unwrap_or_else(|| "/".into());
+        let data = xdg("XDG_DATA_HOME")
             .unwrap_or_else(|| user.join(".local/share"))
             .join("cw");
-        let state = absolute("XDG_STATE_HOME")
-            .unwrap_or_else(|| user.join(".local/state"))
-            .join("cw");
-        let run =
-            absolute("XDG_RUNTIME_DIR").map_or_else(|| data.join("run"), |dir| dir.join("cw"));
+        let state = xdg("XDG_STATE_HOME").unwrap_or_else(|| user.join(".local/state"));
         Self {
-            logs: state.join("logs"),
-            run,
+            logs: state.join("cw/logs"),
+            run: xdg("XDG_RUNTIME_DIR").map_or_else(|| data.join("run"), |run| run.join("cw")),
             data,
         }
     }
 
-    /// The folder of all data.
+    /// The home with everything below one folder, as `CW_HOME` makes it.
+    #[must_use]
+    pub fn below(folder: &Path) -> Self {
+        Self {
+            data: folder.to_owned(),
+            logs: folder.join("logs"),
+            run: folder.join("run"),
+        }
+    }
+
+    /// The folder of all that is kept.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.data.clone()
@@ -90,19 +106,31 @@ impl Home {
         self.data.join("cw.db")
     }
 
-    /// One folder for each turn.
+    /// One folder per turn.
     #[must_use]
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")
     }
 
-    /// All worktrees.
+    /// The agents' worktrees.
     #[must_use]
     pub fn worktrees(&self) -> PathBuf {
         self.data.join("worktrees")
     }
 
-    /// Holds a link named `cw` for the `PATH` of agents.
+    /// Where gates run.
+    #[must_use]
+    pub fn gates(&self) -> PathBuf {
+        self.data.join("gates")
+    }
+
+    /// What waits to be deleted.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        self.data.join("trash")
+    }
+
+    /// What agents find on their `PATH`.
     #[must_use]
     pub fn bin(&self) -> PathBuf {
         self.data.join("bin")
@@ -114,7 +142,7 @@ impl Home {
         self.logs.clone()
     }
 
-    /// The folder of the socket.
+    /// What lives as long as a server does.
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
         self.run.clone()
@@ -126,78 +154,114 @@ impl Home {
         self.run.join("cw.sock")
     }
 
-    /// The server's lock.
+    /// The file whose lock the one server holds. It lies beside the database, so that two servers
+    /// with different runtime folders still meet.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
-        self.data.join("lock")
+        self.data.join("home.lock")
     }
 
-    /// Makes the folders that are missing, for this user alone.
+    /// Makes every folder that is missing, for its owner only.
     ///
     /// # Errors
     /// When one cannot be made or written, or the socket's path would be too long.
     pub fn create(&self) -> Result<(), HomeError> {
         let socket = self.socket();
-        let length = socket.as_os_str().as_bytes().len();
-        if length > SOCKET_BYTES {
-            let why = format!(
-                "a socket's path has at most {SOCKET_BYTES} bytes, this one {length}; choose a shorter CW_HOME"
-            );
-            return Err(HomeError::new(&socket, why));
+        let bytes = socket.as_os_str().as_bytes().len();
+        if bytes > SOCKET_BYTES {
+            return Err(HomeError::TooLong {
+                path: socket,
+                bytes,
+            });
         }
-        for dir in [
-            &self.data,
-            &self.logs,
-            &self.run,
-            &self.runs(),
-            &self.worktrees(),
-            &self.bin(),
-        ] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(|error| HomeError::new(dir, error))?;
+        let data = [
+            self.runs(),
+            self.worktrees(),
+            self.gates(),
+            self.trash(),
+            self.bin(),
+        ];
+        for folder in [&self.data, &self.logs, &self.run].into_iter().chain(&data) {
+            make(folder).map_err(|error| unusable(folder, &error))?;
         }
-        // A folder that was there may be on a read-only disk: better said now than half way.
-        let probe = self.data.join(format!(".probe-{}", std::process::id()));
-        let written = File::create(&probe).and_then(|mut file| file.write_all(b"probe"));
-        let _ = std::fs::remove_file(&probe);
-        written.map_err(|error| HomeError::new(&self.data, error))
+        Ok(())
     }
 
-    /// Takes the lock that only one server has.
+    /// Takes the place of the one server of this home, for as long as the value lives.
     ///
     /// # Errors
-    /// When another holds it; says which.
+    /// When another server has it.
     pub fn lock_server(&self) -> Result<ServerLock, HomeError> {
         let path = self.lock();
-        let wrong = |error: io::Error| HomeError::new(&path, error);
+        let failed = |error: std::io::Error| unusable(&path, &error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
-            .map_err(wrong)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.take(32).read_to_string(&mut pid);
-                return Err(HomeError::new(
-                    &path,
-                    format!("held by process {}", pid.trim()),
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(wrong(error)),
+            .map_err(failed)?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            return Err(if error == rustix::io::Errno::WOULDBLOCK {
+                let mut text = String::new();
+                let read = (&file).take(32).read_to_string(&mut text);
+                HomeError::Taken {
+                    pid: read.ok().and_then(|_| text.trim().parse().ok()),
+                }
+            } else {
+                failed(error.into())
+            });
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
-            .map_err(wrong)?;
-        file.write_all(std::process::id().to_string().as_bytes())
-            .map_err(wrong)?;
-        Ok(ServerLock { _file: file })
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(failed)?;
+        Ok(ServerLock(file))
+    }
+}
+
+/// Makes a folder for its owner only; one that others may look into is closed to them.
+fn make(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let found = std::fs::metadata(folder)?;
+    if found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    rustix::fs::access(
+        folder,
+        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+    )?;
+    Ok(())
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> HomeError {
+    let (cause, hint) = match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => (
+            "a file is where a folder must be".to_owned(),
+            "move it away, or choose another CW_HOME",
+        ),
+        ErrorKind::ReadOnlyFilesystem => (
+            "it lies on a read-only file system".to_owned(),
+            "choose a CW_HOME that can be written",
+        ),
+        ErrorKind::PermissionDenied => (
+            "it may not be written".to_owned(),
+            "make it yours, or choose another CW_HOME",
+        ),
+        ErrorKind::StorageFull => (
+            "the disk is full".to_owned(),
+            "make room, or choose a CW_HOME on another disk",
+        ),
+        _ => (error.to_string(), "choose another CW_HOME"),
+    };
+    HomeError::Unusable {
+        path: path.to_owned(),
+        cause,
+        hint,
     }
 }
 
@@ -205,63 +269,114 @@ impl Home {
 mod tests {
     use super::*;
 
-    fn home(pairs: &[(&str, &str)]) -> Home {
+    fn from(pairs: &[(&str, &str)]) -> Home {
         Home::from_env(|name| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.into())
         })
     }
 
     #[test]
-    fn cw_home_holds_everything() {
-        let home = home(&[("CW_HOME", "/h"), ("XDG_DATA_HOME", "/d"), ("HOME", "/u")]);
-        assert_eq!(home.db(), Path::new("/h/cw.db"));
-        assert_eq!(home.logs(), Path::new("/h/logs"));
-        assert_eq!(home.socket(), Path::new("/h/run/cw.sock"));
+    fn everything_lies_below_cw_home() {
+        let home = from(&[("CW_HOME", "/x"), ("XDG_DATA_HOME", "/d"), ("HOME", "/h")]);
+        assert_eq!(home.db(), Path::new("/x/cw.db"));
+        assert_eq!(home.socket(), Path::new("/x/run/cw.sock"));
+        assert_eq!(home.logs(), Path::new("/x/logs"));
+        assert_eq!(home.lock(), Path::new("/x/home.lock"));
+        assert_eq!(home, Home::below(Path::new("/x")));
     }
 
     #[test]
-    fn without_it_the_xdg_folders_do() {
-        let home = home(&[
-            ("HOME", "/u"),
-            ("XDG_RUNTIME_DIR", "/run/u"),
-            ("XDG_DATA_HOME", "relative"),
-            ("CW_HOME", ""),
+    fn without_cw_home_the_xdg_folders_are_used() {
+        let home = from(&[
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_STATE_HOME", "/s"),
+            ("XDG_RUNTIME_DIR", "/r"),
         ]);
-        assert_eq!(home.db(), Path::new("/u/.local/share/cw/cw.db"));
-        assert_eq!(home.logs(), Path::new("/u/.local/state/cw/logs"));
-        assert_eq!(home.socket(), Path::new("/run/u/cw/cw.sock"));
+        assert_eq!(home.worktrees(), Path::new("/d/cw/worktrees"));
+        assert_eq!(home.logs(), Path::new("/s/cw/logs"));
+        assert_eq!(home.socket(), Path::new("/r/cw/cw.sock"));
+        let home = from(&[("HOME", "/h"), ("CW_HOME", ""), ("XDG_DATA_HOME", "rel")]);
+        assert_eq!(home.runs(), Path::new("/h/.local/share/cw/runs"));
+        assert_eq!(home.logs(), Path::new("/h/.local/state/cw/logs"));
+        assert_eq!(home.run_dir(), Path::new("/h/.local/share/cw/run"));
     }
 
     #[test]
-    fn a_path_too_long_for_a_socket_is_refused_with_the_way_out() {
-        let long = format!("/tmp/{}", "x".repeat(120));
-        let error = home(&[("CW_HOME", &long)]).create().unwrap_err();
-        assert!(error.to_string().contains("shorter CW_HOME"), "{error}");
+    fn a_relative_home_becomes_absolute() {
+        let home = from(&[("CW_HOME", "here")]);
+        assert_eq!(home.data(), std::env::current_dir().unwrap().join("here"));
     }
 
     #[test]
-    fn only_one_server_has_the_lock_and_the_other_is_told_who() {
+    fn folders_are_for_their_owner_only() {
         let dir = tempfile::tempdir().unwrap();
-        let home = home(&[("CW_HOME", dir.path().join("deep/home").to_str().unwrap())]);
+        let folder = dir.path().join("new/home");
+        let home = Home::below(&folder);
+        std::fs::create_dir_all(home.run_dir()).unwrap();
+        std::fs::set_permissions(home.run_dir(), Permissions::from_mode(0o755)).unwrap();
         home.create().unwrap();
-        let held = home.lock_server().unwrap();
-        let error = home.lock_server().unwrap_err();
-        assert!(
-            error.to_string().contains(&std::process::id().to_string()),
-            "{error}"
-        );
-        drop(held);
-        home.lock_server().unwrap();
+        home.create().unwrap();
+        for folder in [
+            home.data(),
+            home.runs(),
+            home.worktrees(),
+            home.gates(),
+            home.trash(),
+            home.bin(),
+            home.logs(),
+            home.run_dir(),
+        ] {
+            let mode = std::fs::metadata(&folder).unwrap().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
     }
 
     #[test]
     fn a_file_in_the_way_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("file"), "").unwrap();
-        let home = home(&[("CW_HOME", dir.path().join("file").to_str().unwrap())]);
-        assert!(home.create().unwrap_err().to_string().contains("file"));
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for folder in [file.clone(), file.join("deeper")] {
+            let error = Home::below(&folder).create().unwrap_err().to_string();
+            assert!(
+                error.contains("a file is where a folder must be"),
+                "{error}"
+            );
+            assert!(error.contains(file.to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_socket_path_that_is_too_long_is_refused_before_anything_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("x".repeat(100));
+        let error = Home::below(&folder).create().unwrap_err().to_string();
+        assert!(error.contains("choose a shorter CW_HOME"), "{error}");
+        assert!(!folder.exists());
+        let longest = "y".repeat(SOCKET_BYTES - "//run/cw.sock".len());
+        assert_eq!(
+            Home::below(&Path::new("/").join(longest))
+                .socket()
+                .as_os_str()
+                .len(),
+            SOCKET_BYTES
+        );
+    }
+
+    #[test]
+    fn one_server_at_a_time_and_the_second_hears_who() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::below(dir.path());
+        home.create().unwrap();
+        std::fs::write(home.lock(), "99999999999999 is what a dead one left").unwrap();
+        let lock = home.lock_server().unwrap();
+        let error = home.lock_server().unwrap_err();
+        assert!(
+            matches!(error, HomeError::Taken { pid: Some(pid) } if pid == std::process::id()),
+            "{error}"
+        );
+        drop(lock);
+        home.lock_server().unwrap();
     }
 }

@@ -4,6 +4,7 @@
 pub mod agent;
 mod checksum;
 pub mod clock;
+pub mod config;
 pub mod git;
 pub mod home;
 pub mod sqlite;
