@@ -6,10 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The agent's control group and the one to return to.
+/// The agent's control group. The shim itself is never a member.
 pub(super) struct Cgroup {
     path: PathBuf,
-    home: PathBuf,
 }
 
 impl Cgroup {
@@ -24,7 +23,7 @@ impl Cgroup {
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
             Err(_) => return None,
         }
-        let made = Self { path, home };
+        let made = Self { path };
         if made.path.join("cgroup.kill").exists() {
             return Some(made);
         }
@@ -37,20 +36,11 @@ impl Cgroup {
         &self.path
     }
 
-    /// Runs `start` inside the group, so that not even its first child is outside. `None`: the
-    /// group cannot be used; `start` ran all the same.
-    pub(super) fn around<T>(self, start: impl FnOnce() -> T) -> (T, Option<Self>) {
-        let entered = fs::write(self.path.join("cgroup.procs"), "0").is_ok();
-        let done = start();
-        let left = !entered || fs::write(self.home.join("cgroup.procs"), "0").is_ok();
-        // A group that this process could not leave must never be killed.
-        if entered && left {
-            return (done, Some(self));
-        }
-        if left {
-            self.remove();
-        }
-        (done, None)
+    /// Takes a process in; its later children are members by birth. Moving takes the kernel
+    /// milliseconds, so the program is started first and whoever it has started by now is moved
+    /// too. One who slips through is still a descendant of the shim.
+    pub(super) fn take_in(&self, pid: u32) {
+        let _ = fs::write(self.path.join("cgroup.procs"), pid.to_string());
     }
 
     /// Kills every member.

@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::super::order::ShimOrder;
+use super::super::procs;
 use super::super::run_folder::{ExitRecord, STARTED, StartedRecord, log_name};
 use super::super::spawn;
 use super::cgroup::Cgroup;
@@ -48,11 +49,7 @@ pub(super) fn run(
     make_tmp();
     let logs = [log(Stream::Out)?, log(Stream::Err)?];
     let socket = open_socket(journal);
-    let (child, group) = match group {
-        Some(group) => group.around(|| start(&order)),
-        None => (start(&order), None),
-    };
-    let child = match child {
+    let child = match start(&order) {
         Ok(child) => child,
         Err(err) => {
             let program = order.program.as_os().display();
@@ -91,6 +88,7 @@ pub(super) fn run(
     let group = Arc::new(group);
     let (hand, of) = (Arc::clone(&control), Arc::clone(&group));
     thread("stopper", move || {
+        take_in(&hand, of.as_ref().as_ref(), pid);
         stop_when_asked(&hand, pid, grace, of.as_ref().as_ref());
     })?;
 
@@ -193,6 +191,15 @@ fn keep(
     })
 }
 
+/// Puts the program and what it has started by now into its group.
+fn take_in(control: &Control, group: Option<&Cgroup>, pid: u32) {
+    let Some(group) = group else { return };
+    control.unless_ended(|| group.take_in(pid));
+    for seen in procs::descendants(std::process::id()) {
+        control.unless_ended(|| group.take_in(seen.pid));
+    }
+}
+
 /// Interrupt, terminate, kill: each after the patience for the one before.
 fn stop_when_asked(control: &Control, pid: u32, grace: [Duration; 2], group: Option<&Cgroup>) {
     if !control.wait_for_stop() {
@@ -246,11 +253,11 @@ fn finish(
     }
     (record.cpu_ms, record.peak_bytes) = os::used_by_children();
     record.output_cut = control.facts().output_cut;
+    write_down(record, journal);
+    control.change(|facts| facts.over = true);
     if let Some(group) = group {
         group.remove();
     }
-    write_down(record, journal);
-    control.change(|facts| facts.over = true);
 }
 
 fn write_down(record: &mut ExitRecord, journal: &Journal) {
