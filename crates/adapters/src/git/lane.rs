@@ -123,11 +123,9 @@ pub(super) fn advance(repo: &Repo<'_>, ask: &Advance) -> Result<Advanced, GitErr
         ));
     }
     repo.locks.exclusive(&repo.branches_lock(), |_| {
-        if let Some(done) = advanced_before(repo, ask)? {
-            return Ok(done);
-        }
         if let Some(path) = repo.checked_out_at(&ask.branch)? {
-            return Ok(Advanced::CheckedOut { path });
+            let before = advanced_before(repo, ask)?;
+            return Ok(before.unwrap_or(Advanced::CheckedOut { path }));
         }
         let branch = branch_ref(&ask.branch);
         let changes = [
@@ -143,13 +141,13 @@ pub(super) fn advance(repo: &Repo<'_>, ask: &Advance) -> Result<Advanced, GitErr
         ];
         match repo.change_refs(&changes, "merge") {
             Ok(()) => Ok(Advanced::Moved),
-            // The refs say what happened: somebody was faster, or it is a failure of its own.
+            // The refs say why: done before, somebody was faster, or it is a failure of its own.
             Err(e) => advanced_before(repo, ask)?.ok_or(e),
         }
     })
 }
 
-/// How things stand when the branch is not where it must be to move.
+/// How things stand when the refs are not as they must be for the move.
 fn advanced_before(repo: &Repo<'_>, ask: &Advance) -> Result<Option<Advanced>, GitError> {
     let [tip, merged] = repo.ref_values([&branch_ref(&ask.branch), &ask.merged_ref])?;
     if merged.is_none() && tip.as_ref() == Some(&ask.old) && ask.old != ask.new {

@@ -11,5 +11,4 @@ mod lane;
 mod prepare;
 mod release;
 mod view;
-mod stress;
 mod world;
