@@ -7,4 +7,5 @@ pub mod clock;
 pub mod config;
 pub mod git;
 pub mod home;
+pub mod settings;
 pub mod sqlite;

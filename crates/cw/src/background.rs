@@ -26,11 +26,20 @@ pub(crate) fn is_background() -> bool {
 }
 
 /// Starts a server and waits until it answers.
-pub(crate) fn start(home: &Home, home_variable: Option<&OsStr>, listen: Option<&str>) -> Result<(), ErrorView> {
-    home.create().map_err(|error| unreachable(&error.to_string(), "choose another folder with CW_HOME"))?;
+pub(crate) fn start(
+    home: &Home,
+    home_variable: Option<&OsStr>,
+    listen: Option<&str>,
+) -> Result<(), ErrorView> {
+    home.create()
+        .map_err(|error| unreachable(&error.to_string(), "choose another folder with CW_HOME"))?;
     let said = home.logs().join("server.out");
-    let mut child = spawn(&said, home_variable, listen)
-        .map_err(|error| unreachable(&format!("the server cannot be started: {error}"), "`cw serve` shows more"))?;
+    let mut child = spawn(&said, home_variable, listen).map_err(|error| {
+        unreachable(
+            &format!("the server cannot be started: {error}"),
+            "`cw serve` shows more",
+        )
+    })?;
     let until = Instant::now() + PATIENCE;
     loop {
         if UnixStream::connect(home.socket()).is_ok() {
@@ -41,7 +50,10 @@ pub(crate) fn start(home: &Home, home_variable: Option<&OsStr>, listen: Option<&
             return wait_for_other(home, &said);
         }
         if Instant::now() > until {
-            return Err(unreachable(&last_words(&said), "`cw server logs` shows more"));
+            return Err(unreachable(
+                &last_words(&said),
+                "`cw server logs` shows more",
+            ));
         }
         std::thread::sleep(LOOK);
     }
@@ -58,11 +70,18 @@ fn wait_for_other(home: &Home, said: &Path) -> Result<(), ErrorView> {
             std::thread::sleep(LOOK);
         }
     }
-    Err(unreachable(&words, "`cw serve` starts it in the foreground and shows more"))
+    Err(unreachable(
+        &words,
+        "`cw serve` starts it in the foreground and shows more",
+    ))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the server's door")]
-fn spawn(said: &Path, home_variable: Option<&OsStr>, listen: Option<&str>) -> std::io::Result<Child> {
+fn spawn(
+    said: &Path,
+    home_variable: Option<&OsStr>,
+    listen: Option<&str>,
+) -> std::io::Result<Child> {
     let out = File::create(said)?;
     let mut command = Command::new(crate::host::program());
     command.arg("serve").env(MARK, "1").current_dir("/");
@@ -72,7 +91,12 @@ fn spawn(said: &Path, home_variable: Option<&OsStr>, listen: Option<&str>) -> st
     if let Some(address) = listen {
         command.args(["--listen", address]);
     }
-    command.process_group(0).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).spawn()
+    command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .spawn()
 }
 
 /// The end of what a server said before it gave up.
@@ -83,13 +107,22 @@ fn last_words(said: &Path) -> String {
     }
     let words: Vec<&str> = text
         .lines()
-        .map(|line| line.trim_start_matches("error: ").trim_start_matches("cause: "))
+        .map(|line| {
+            line.trim_start_matches("error: ")
+                .trim_start_matches("cause: ")
+        })
         .filter(|line| !line.starts_with("hint:") && !line.trim().is_empty())
         .collect();
     let last = words.len().saturating_sub(3);
-    if words.is_empty() { "it said nothing".to_owned() } else { words[last..].join("; ") }
+    if words.is_empty() {
+        "it said nothing".to_owned()
+    } else {
+        words[last..].join("; ")
+    }
 }
 
 fn unreachable(cause: &str, hint: &str) -> ErrorView {
-    ErrorView::new(ErrorCode::Unreachable, "the server does not come up").cause(cause).hint(hint)
+    ErrorView::new(ErrorCode::Unreachable, "the server does not come up")
+        .cause(cause)
+        .hint(hint)
 }

@@ -48,7 +48,10 @@ impl Host for Program {
         self.home().logs()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the command line's clock, for what it shows")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line's clock, for what it shows"
+    )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -62,7 +65,9 @@ impl Host for Program {
     }
 
     fn shim(&self, args: &[OsString]) -> u8 {
-        let code = args.first().map_or(UNUSABLE, |dir| shim_main(Path::new(dir)));
+        let code = args
+            .first()
+            .map_or(UNUSABLE, |dir| shim_main(Path::new(dir)));
         u8::try_from(code).unwrap_or(1)
     }
 
@@ -71,8 +76,11 @@ impl Host for Program {
     }
 
     fn demo_repository(&self, dir: &Path) -> Result<(), ErrorView> {
-        fresh::repository(&Door::default(), dir)
-            .map_err(|error| ErrorView::new(ErrorCode::Failed, error.what).cause(error.cause).hint(error.hint))
+        fresh::repository(&Door::default(), dir).map_err(|error| {
+            ErrorView::new(ErrorCode::Failed, error.what)
+                .cause(error.cause)
+                .hint(error.hint)
+        })
     }
 
     fn at_home(&self, home: &Path) -> Box<dyn Host> {

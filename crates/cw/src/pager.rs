@@ -20,7 +20,10 @@ pub(crate) fn page(command: &str, text: &str) -> std::io::Result<()> {
     }
     let status = child.wait()?;
     if status.code() == Some(127) {
-        return Err(std::io::Error::new(ErrorKind::NotFound, format!("'{command}' cannot be started")));
+        return Err(std::io::Error::new(
+            ErrorKind::NotFound,
+            format!("'{command}' cannot be started"),
+        ));
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ use cw_adapters::settings::TomlSettings;
 use cw_adapters::sqlite::SqliteStore;
 use cw_core::ports::settings::Clock as _;
 use cw_server::app::About;
+use cw_server::logs;
 use cw_server::perform::Ports;
 use cw_server::secrets::Secrets;
 use cw_server::serve::{Setup, serve};
 use cw_server::work::Places;
-use cw_server::logs;
 use cw_wire::{ErrorCode, ErrorView};
 
 /// Serves until somebody says stop.
@@ -23,7 +23,8 @@ pub(crate) fn run(home: &Home, listen: Option<&str>, background: bool) -> Result
         // Away from the terminal that the first client was typed in.
         let _ = rustix::process::setsid();
     }
-    home.create().map_err(|error| fault("the data folder cannot be used", &error))?;
+    home.create()
+        .map_err(|error| fault("the data folder cannot be used", &error))?;
     let _lock = home.lock_server().map_err(|error| {
         ErrorView::new(ErrorCode::Refused, "a server runs already")
             .cause(error.to_string())
@@ -46,11 +47,18 @@ fn fault(what: &str, cause: &dyn std::fmt::Display) -> ErrorView {
 }
 
 fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
-    let store = SqliteStore::open(&home.db()).map_err(|error| fault("the database cannot be opened", &error))?;
+    let store = SqliteStore::open(&home.db())
+        .map_err(|error| fault("the database cannot be opened", &error))?;
     let workspaces = GitWorkspaces::new(Door::default(), &home.worktrees())
         .map_err(|error| fault(&error.what, &error.cause))?;
-    let agents = AgentSetup { cw: crate::host::program(), runs: home.runs(), bin: home.bin(), cgroups: true };
-    let agents = ShimAgents::new(agents).map_err(|error| fault("the run folders cannot be made", &error))?;
+    let agents = AgentSetup {
+        cw: crate::host::program(),
+        runs: home.runs(),
+        bin: home.bin(),
+        cgroups: true,
+    };
+    let agents =
+        ShimAgents::new(agents).map_err(|error| fault("the run folders cannot be made", &error))?;
     let clock = SystemClock;
     let worktrees = home.worktrees();
     Ok(Setup {

@@ -203,7 +203,7 @@ impl Stage {
 
     /// Waits until `look` finds something.
     #[track_caller]
-    pub fn wait<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+    pub fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = look() {

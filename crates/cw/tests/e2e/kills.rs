@@ -1,0 +1,269 @@
+//! The same plan with and without `kill -9`: the end is the same, and nothing half done is left.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::stage::Stage;
+
+/// How often somebody is killed in one run.
+const KILLS: usize = 20;
+
+/// Twelve tasks in three phases and five plans: two that edit the same line, one whose first
+/// merge a gate refuses, one that leaves its work uncommitted, one that fails for good.
+const PLAN: &str = "# Storm
+## One
+### Base
+#### Seed
+
+sleep 0.2; mkdir -p src; echo seed > src/seed; git add -A; git commit -qm seed
+
+#### Shared
+
+printf 'a\\n' > shared; git add shared; git commit -qm shared
+
+### Doomed
+#### Doomed
+- attempts: 1
+
+sleep 0.2; exit 9
+
+#### After doomed
+
+echo never > never
+
+#### After that
+
+echo never > never2
+
+## Two
+### Left
+- after: base
+#### Left line
+
+sleep 0.2; printf 'left\\n' > shared; git commit -qam left
+
+#### Left file
+
+sleep 0.1; echo left > left
+
+### Right
+- after: base
+#### Right line
+
+sleep 0.2; printf 'right\\n' > shared; git commit -qam right
+
+#### Gated
+
+sleep 0.1; echo gated > gated; touch poison
+
+## Three
+### End
+- after: left, right
+#### Collect
+
+sleep 0.1; cat left gated > both
+
+#### Rename
+
+git mv both all; git commit -qm rename
+
+#### Last
+
+sleep 0.1; echo last > last
+";
+
+/// Solves a conflict the same way whoever came first, and takes the poison out.
+const ON_BOUNCE: &str = "
+if [ -e poison ]; then git rm -qf poison || rm -f poison; fi
+if grep -q '^<<<<<<<' shared; then printf 'left\\nright\\n' > shared; fi
+";
+
+fn storm() -> Stage {
+    let stage = Stage::bare();
+    stage.configure("[gates]\ncommands = [\"test ! -e poison\"]\n[limits]\nattempts = 30\n");
+    stage.tool("on-bounce.sh", ON_BOUNCE);
+    stage.cw(&["init", "--trust"]).expect(0);
+    let plan = stage.plan(PLAN);
+    stage.cw(&["plan", "apply", &plan]).expect(0);
+    stage.cw(&["initiative", "start", "storm"]).expect(0);
+    stage
+}
+
+/// What the end is judged by: the tree, the statuses, the order of merges as far as it is given.
+#[derive(Debug, PartialEq)]
+struct End {
+    tree: String,
+    statuses: BTreeMap<String, String>,
+}
+
+fn over(stage: &Stage) -> Option<End> {
+    let ran = stage.cw(&["task", "list", "--json"]);
+    if ran.code != 0 {
+        return None;
+    }
+    let list: serde_json::Value = serde_json::from_str(&ran.out).ok()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let tasks = list["tasks"].as_array()?;
+    let statuses: BTreeMap<String, String> =
+        tasks.iter().map(|task| Some((text(&task["id"])?, text(&task["status"])?))).collect::<Option<_>>()?;
+    let still = |status: &String| ["merged", "failed", "blocked"].contains(&status.as_str());
+    if statuses.values().all(still) && statuses["last"] == "merged" && statuses["doomed"] == "failed" {
+        return Some(End { tree: stage.git(&["rev-parse", "cw/storm/integration^{tree}"]), statuses });
+    }
+    None
+}
+
+fn nothing_half_done(stage: &Stage) {
+    stage.wait("worktrees of merged tasks to go", || {
+        let worktrees = stage.git(&["worktree", "list", "--porcelain"]);
+        // Only the checkout, the gate's and that of the task that failed for good may be left.
+        let left = worktrees.lines().filter(|line| line.starts_with("branch refs/heads/cw/")).count();
+        (left <= 1).then_some(())
+    });
+    let locks: Vec<_> = walk(&stage.repo.join(".git"))
+        .into_iter()
+        .filter(|path| path.ends_with(".lock") && !path.contains("cw-"))
+        .collect();
+    assert_eq!(locks, Vec::<String>::new());
+    stage.git(&["fsck", "--strict", "--no-dangling"]);
+    stage.git(&["status"]);
+    let merged = stage.git(&["for-each-ref", "--format=%(refname)", "refs/cw/merged"]);
+    assert_eq!(merged.lines().count(), 9, "{merged}");
+    let branch = "cw/storm/integration";
+    let order = stage.git(&[
+        "log",
+        "--first-parent",
+        "--reverse",
+        "--format=%(trailers:key=Cw-Task,valueonly,separator=)",
+        branch,
+    ]);
+    let order: Vec<&str> = order.lines().filter(|line| !line.is_empty()).collect();
+    let at = |task: &str| order.iter().position(|merged| *merged == task).unwrap();
+    for (before, after) in [
+        ("seed", "shared"),
+        ("shared", "left-line"),
+        ("shared", "right-line"),
+        ("left-line", "left-file"),
+        ("right-line", "gated"),
+        ("left-file", "collect"),
+        ("gated", "collect"),
+        ("collect", "rename"),
+        ("rename", "last"),
+    ] {
+        assert!(at(before) < at(after), "{order:?}");
+    }
+    assert_eq!(order.len(), 9);
+    let report = stage.cw(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&report.out).unwrap();
+    let problems: Vec<_> =
+        report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "problem").collect();
+    assert_eq!(problems, Vec::<&serde_json::Value>::new());
+}
+
+fn walk(dir: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    entries
+        .flatten()
+        .flat_map(|entry| {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(&entry.path())
+            } else {
+                vec![entry.path().display().to_string()]
+            }
+        })
+        .collect()
+}
+
+/// Numbers that look random and are the same in every run with the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+fn end_without_kills() -> End {
+    let stage = storm();
+    let end = stage.wait("the storm to be over", || over(&stage));
+    nothing_half_done(&stage);
+    end
+}
+
+#[test]
+fn the_server_killed_twenty_times_comes_to_the_same_end() {
+    let expected = end_without_kills();
+    let stage = storm();
+    let mut dice = Dice(7);
+    let mut kills = 0;
+    let end = stage.wait("the storm to be over", || {
+        if kills_left(&mut kills) {
+            // A random moment: this wait is the fault that is injected, not a hope for progress.
+            std::thread::sleep(Duration::from_millis(20 + dice.below(250)));
+            let pid = std::fs::read_to_string(stage.home.join("lock")).unwrap_or_default();
+            if let Ok(pid) = pid.trim().parse() {
+                kill(pid);
+            }
+        }
+        over(&stage)
+    });
+    assert_eq!(end, expected);
+    nothing_half_done(&stage);
+}
+
+#[test]
+fn git_killed_twenty_times_comes_to_the_same_end() {
+    let expected = end_without_kills();
+    let stage = storm();
+    let mut dice = Dice(11);
+    let mut kills = 0;
+    let until = Instant::now() + Duration::from_secs(90);
+    while kills < KILLS && Instant::now() < until && over(&stage).is_none() {
+        let server = std::fs::read_to_string(stage.home.join("lock")).unwrap_or_default();
+        let chosen = 1 + dice.below(6);
+        for _ in 0..chosen {
+            let looked = Instant::now();
+            while looked.elapsed() < Duration::from_millis(300) {
+                if let Some(pid) = git_child_of(server.trim()) {
+                    if dice.below(3) == 0 {
+                        kill(pid);
+                        kills += 1;
+                    }
+                    break;
+                }
+            }
+        }
+    }
+    assert!(kills > 0, "no git process was seen");
+    let end = stage.wait("the storm to be over", || over(&stage));
+    assert_eq!(end, expected);
+    nothing_half_done(&stage);
+}
+
+fn kills_left(kills: &mut usize) -> bool {
+    *kills += 1;
+    *kills <= KILLS
+}
+
+fn git_child_of(server: &str) -> Option<u32> {
+    let children = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
+    for task in children.flatten() {
+        let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for pid in listed.split_whitespace() {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            if name.trim() == "git" {
+                return pid.parse().ok();
+            }
+        }
+    }
+    None
+}
