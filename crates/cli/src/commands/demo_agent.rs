@@ -79,6 +79,9 @@ impl Agent<'_, '_> {
     }
 
     fn hours(&self) -> Outcome {
+        if self.turn == "bounce" {
+            return self.done("hours.md is as it should be.");
+        }
         let clock = if self.turn == "answer" {
             Some(self.told.clone())
         } else {

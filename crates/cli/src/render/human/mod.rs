@@ -20,3 +20,6 @@ pub(crate) mod worktree;
 pub(crate) fn differ<T>(all: &[T], key: impl Fn(&T) -> Option<&str>) -> bool {
     all.windows(2).any(|pair| key(&pair[0]) != key(&pair[1]))
 }
+
+#[cfg(test)]
+mod tests;

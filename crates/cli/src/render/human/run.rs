@@ -121,7 +121,10 @@ pub(crate) fn summary(all: &Summary, page: &mut Page) {
     let id = escape::line(&it.initiative);
     let next = match it.outcome.as_str() {
         "finished" => format!("cw initiative land {id}"),
-        "failed" => "cw task retry TASK, or cw task skip TASK".to_owned(),
+        "failed" => {
+            let task = it.failed.first().map_or("TASK", |task| task.id.as_str());
+            format!("cw task retry {task}, or cw task skip {task}")
+        }
         _ => format!("cw run goes on where it was; cw events --follow -i {id}"),
     };
     page.field("next", &next);
