@@ -209,7 +209,7 @@ fn the_server_killed_twenty_times_comes_to_the_same_end() {
         if kills_left(&mut kills) {
             // A random moment: this wait is the fault that is injected, not a hope for progress.
             std::thread::sleep(Duration::from_millis(20 + dice.below(250)));
-            let pid = std::fs::read_to_string(stage.home.join("lock")).unwrap_or_default();
+            let pid = std::fs::read_to_string(stage.home.join("home.lock")).unwrap_or_default();
             if let Ok(pid) = pid.trim().parse() {
                 kill(pid);
             }
@@ -228,7 +228,7 @@ fn git_killed_twenty_times_comes_to_the_same_end() {
     let mut kills = 0;
     let until = Instant::now() + Duration::from_secs(90);
     while kills < KILLS && Instant::now() < until && over(&stage).is_none() {
-        let server = std::fs::read_to_string(stage.home.join("lock")).unwrap_or_default();
+        let server = std::fs::read_to_string(stage.home.join("home.lock")).unwrap_or_default();
         let chosen = 1 + dice.below(6);
         for _ in 0..chosen {
             let looked = Instant::now();
