@@ -91,6 +91,7 @@ impl GitError {
                     io::ErrorKind::WouldBlock
                         | io::ErrorKind::OutOfMemory
                         | io::ErrorKind::StorageFull
+                        | io::ErrorKind::ExecutableFileBusy
                 )
             }
             Self::Failed { stderr, .. } => {

@@ -5,7 +5,7 @@ use std::fs;
 use cw_adapters::git::{Door, GitWorkspaces};
 use cw_core::ports::workspaces::{Diff, DiffForm, Inspection, Preview, Repository, Workspaces};
 
-use super::world::{BRANCH, World, git_in, odd_name, write};
+use super::world::{BRANCH, SCRIPTED_GIT, World, git_in, odd_name, write};
 
 fn found(world: &World, folder: &std::path::Path) -> Repository {
     match world.ws.inspect(folder).unwrap() {
@@ -70,11 +70,10 @@ fn unusual_states_are_told() {
 #[test]
 fn an_old_git_is_told() {
     let world = World::new();
-    let old = world.base().join("old-git");
-    fs::write(&old, "#!/bin/sh\necho git version 2.30.2\n").unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(&old, fs::Permissions::from_mode(0o755)).unwrap();
-    let ws = GitWorkspaces::new(Door::default().program(&old), &world.base().join("w")).unwrap();
+    let old = Door::default()
+        .program(SCRIPTED_GIT)
+        .environment("SCRIPT", "echo git version 2.30.2");
+    let ws = GitWorkspaces::new(old, &world.base().join("w")).unwrap();
     assert!(
         matches!(ws.inspect(&world.repo).unwrap(), Inspection::GitTooOld { found, .. } if found == "2.30.2")
     );

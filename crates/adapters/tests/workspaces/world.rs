@@ -18,6 +18,8 @@ use tempfile::TempDir;
 pub(crate) const AT: Timestamp = Timestamp(1_700_000_000_000);
 pub(crate) const BRANCH: &str = "cw/accounts/agent/soho";
 pub(crate) const INTEGRATION: &str = "cw/accounts/integration";
+/// Does what `$SCRIPT` says.
+pub(crate) const SCRIPTED_GIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripted-git");
 pub(crate) const KEPT: &str = "refs/cw/kept/accounts/soho";
 
 pub(crate) struct World {

@@ -1,20 +1,17 @@
 //! The door with shell scripts in git's place.
 
-use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use super::*;
 
-/// A door to a shell script, and the folder it is in.
+/// A door to a shell script, and a folder for it.
 fn script(text: &str) -> (tempfile::TempDir, Door) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("git");
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripted-git");
     let door = Door::default()
-        .program(path)
+        .program(program)
+        .environment("SCRIPT", text)
         .time_limit(Duration::from_secs(60));
-    (folder, door)
+    (tempfile::tempdir().unwrap(), door)
 }
 
 #[test]
