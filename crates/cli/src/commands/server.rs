@@ -74,10 +74,7 @@ impl ServerCommand {
                 stop(session)?;
                 start(session, &args)
             }
-            Self::Status => {
-                let status = status(session).unwrap_or_else(|failure| told(session, failure));
-                show(session, &status)
-            }
+            Self::Status => show(session, &status_or_doubt(session)),
             Self::Logs(args) => logs(session, &args),
         }
     }
@@ -90,13 +87,19 @@ fn status(session: &Session<'_>) -> Outcome<ServerStatus> {
     }
 }
 
+fn status_or_doubt(session: &Session<'_>) -> ServerStatus {
+    status(session).unwrap_or_else(|failure| told(session, failure))
+}
+
 /// What is known of a server that answers with an error: that it runs, and why it cannot say more.
 fn told(session: &Session<'_>, failure: Failure) -> ServerStatus {
     if let Failure::Error(error) = failure {
         session.out.warn(&error.message);
     }
+    let pid = session.block_on(session.client.server_pid());
     ServerStatus {
         running: true,
+        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
         ..stopped(session)
     }
 }
@@ -114,7 +117,7 @@ fn show(session: &Session<'_>, status: &ServerStatus) -> Outcome {
 }
 
 fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
-    let before = status(session)?;
+    let before = status_or_doubt(session);
     if !before.running {
         session.host.start_server(args.listen.as_deref())?;
     } else if args.listen.is_some() && args.listen != before.listen {
@@ -122,14 +125,17 @@ fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
             .out
             .warn("a server runs already; `cw server restart --listen …` changes its address");
     }
-    show(session, &status(session)?)
+    show(session, &status_or_doubt(session))
 }
 
 /// Stops the server and waits until its process is gone.
 pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
     let pid = match session.call::<Stop>(&Nothing {}) {
         Err(failure) if is_gone(&failure) => return Ok(()),
-        Err(failure) if failure.is(ErrorCode::Version) => terminate(session, failure)?,
+        // A server of another version may not even know the call.
+        Err(failure) if failure.is(ErrorCode::Version) || failure.is(ErrorCode::NotFound) => {
+            terminate(session, failure)?
+        }
         other => other?.pid,
     };
     let Some(pid) = pid else { return Ok(()) };
