@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, access, flock};
 use thiserror::Error;
 
 /// The longest path of a Unix socket, without the byte that ends it.
@@ -174,15 +174,20 @@ impl Home {
                 bytes,
             });
         }
-        let data = [
+        // A folder that the user named stays open to whom it was; what lies below is `cw`'s own.
+        make(&self.data).map_err(|error| unusable(&self.data, &error))?;
+        for folder in [
+            self.logs(),
+            self.run_dir(),
             self.runs(),
             self.worktrees(),
             self.gates(),
             self.trash(),
             self.bin(),
-        ];
-        for folder in [&self.data, &self.logs, &self.run].into_iter().chain(&data) {
-            make(folder).map_err(|error| unusable(folder, &error))?;
+        ] {
+            make(&folder)
+                .and_then(|()| close(&folder))
+                .map_err(|error| unusable(&folder, &error))?;
         }
         Ok(())
     }
@@ -221,21 +226,22 @@ impl Home {
     }
 }
 
-/// Makes a folder for its owner only; one that others may look into is closed to them.
+/// Makes a folder for its owner only, unless it is there, and sees that it can be written.
 fn make(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let found = std::fs::metadata(folder)?;
-    if found.mode() & 0o077 != 0 {
-        std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(access(folder, wanted)?)
+}
+
+/// Closes a folder to everybody but its owner.
+fn close(folder: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(folder)?.mode() & 0o077 == 0 {
+        return Ok(());
     }
-    rustix::fs::access(
-        folder,
-        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
-    )?;
-    Ok(())
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> HomeError {
@@ -330,6 +336,15 @@ mod tests {
             let mode = std::fs::metadata(&folder).unwrap().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
         }
+    }
+
+    #[test]
+    fn a_folder_that_the_user_named_keeps_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        Home::below(dir.path()).create().unwrap();
+        let mode = std::fs::metadata(dir.path()).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o755);
     }
 
     #[test]
