@@ -13,4 +13,5 @@
 pub mod contract;
 pub mod model;
 pub mod programs;
+pub mod simulator;
 pub mod store;

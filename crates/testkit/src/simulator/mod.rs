@@ -1,0 +1,191 @@
+//! A simulator: the real decisions over a small world, with a seeded schedule of signals, delays,
+//! outcomes that come late or twice, faults, and crashes between any two steps. It checks what
+//! must be true of every state, and that all comes to its end.
+//!
+//! The same seed is the same run. It knows neither git nor processes nor files: the ports' real
+//! sides have tests of their own.
+
+mod act;
+mod agenda;
+mod agents;
+mod chance;
+mod git;
+mod perform;
+mod plans;
+mod run;
+mod server;
+mod store;
+mod user;
+mod watch;
+mod world;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use run::Sim;
+
+/// Something that must never be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken(String);
+
+impl Broken {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// A fault put in on purpose, which a run must find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutant {
+    /// Effects are saved in a second step after the rows that want them.
+    EffectsApart,
+    /// A task's count of blockers is not counted down.
+    CounterKept,
+    /// The integration branch is moved without looking where it is.
+    BlindAdvance,
+}
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// The most tasks of a plan; now and then a plan has more than 50 when this allows it.
+    pub most: usize,
+    /// A fault put in on purpose.
+    pub mutant: Option<Mutant>,
+}
+
+/// A run that found something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// The most tasks of its plan.
+    pub most: usize,
+    /// The step at which it was seen.
+    pub step: u64,
+    /// What must not be.
+    pub broken: String,
+    /// The last things that happened.
+    pub trail: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "seed {} fails at step {}: {}",
+            self.seed, self.step, self.broken
+        )?;
+        for line in &self.trail {
+            writeln!(f, "  {line}")?;
+        }
+        write!(
+            f,
+            "again: cargo run --release -p cw-testkit --bin simulate -- --seeds 1 --from {} --tasks {}",
+            self.seed, self.most
+        )
+    }
+}
+
+/// What came of many runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// How many were run.
+    pub seeds: u64,
+    /// Things that happened in all of them.
+    pub steps: u64,
+    /// Signals that were decided in all of them.
+    pub decisions: u64,
+    /// What was found, by seed; the first few.
+    pub failures: Vec<Failure>,
+}
+
+/// How many failures are enough.
+const ENOUGH: usize = 5;
+
+/// Runs one seed to its end.
+///
+/// # Errors
+/// What it found, with its trail: the run is repeated with everything looked at in each step.
+pub fn run_one(setup: Setup) -> Result<(u64, u64), Box<Failure>> {
+    let mut sim = Sim::new(setup, false);
+    let first = guarded(&mut sim);
+    let Err(broken) = first else {
+        return Ok((sim.steps, sim.decisions));
+    };
+    let mut again = Sim::new(setup, true);
+    // Looked at in each step, it is seen where it arises.
+    let (sim, broken) = match guarded(&mut again) {
+        Err(earlier) => (again, earlier),
+        Ok(()) => (sim, broken),
+    };
+    Err(Box::new(Failure {
+        seed: setup.seed,
+        most: setup.most,
+        step: sim.steps,
+        broken: broken.0,
+        trail: sim.trail.into_iter().flatten().collect(),
+    }))
+}
+
+fn guarded(sim: &mut Sim) -> Result<(), Broken> {
+    catch_unwind(AssertUnwindSafe(|| sim.run())).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no words");
+        Err(Broken::new(format!("a decision never panics: {text}")))
+    })
+}
+
+/// Runs `seeds` seeds from `from` on, over so many threads, and stops after a few failures.
+#[must_use]
+pub fn run(from: u64, seeds: u64, threads: usize, most: usize) -> Report {
+    let next = AtomicU64::new(from);
+    let report = Mutex::new(Report::default());
+    let work = || {
+        let mut own = Report::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= from.saturating_add(seeds) {
+                break;
+            }
+            own.seeds += 1;
+            match run_one(Setup {
+                seed,
+                most,
+                mutant: None,
+            }) {
+                Ok((steps, decisions)) => {
+                    own.steps += steps;
+                    own.decisions += decisions;
+                }
+                Err(failure) => {
+                    let mut all = report.lock().expect("no thread panics here");
+                    all.failures.push(*failure);
+                    if all.failures.len() >= ENOUGH {
+                        next.store(u64::MAX / 2, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+        let mut all = report.lock().expect("no thread panics here");
+        all.seeds += own.seeds;
+        all.steps += own.steps;
+        all.decisions += own.decisions;
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut report = report.into_inner().expect("no thread panics here");
+    report.failures.sort_by_key(|failure| failure.seed);
+    report
+}
