@@ -319,9 +319,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("new/home");
         let home = Home::below(&folder);
-        std::fs::create_dir_all(home.run_dir()).unwrap();
-        std::fs::set_permissions(home.run_dir(), Permissions::from_mode(0o755)).unwrap();
         home.create().unwrap();
+        std::fs::set_permissions(home.run_dir(), Permissions::from_mode(0o755)).unwrap();
         home.create().unwrap();
         for folder in [
             home.data(),
