@@ -79,6 +79,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "cw-core",
             "cw-server",
             "cw-wire",
+            "rustix",
             "tracing",
         ],
         &["cw-testkit", "serde_json", "tempfile"],

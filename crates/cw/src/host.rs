@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cw_adapters::agent::{UNUSABLE, shim_main};
+use cw_adapters::clock::SystemClock;
 use cw_adapters::git::{Door, fresh};
 use cw_adapters::home::Home;
 use cw_cli::Host;
+use cw_core::ports::settings::Clock as _;
 use cw_wire::{ErrorCode, ErrorView};
 
 use crate::{background, pager, server};
@@ -48,12 +50,9 @@ impl Host for Program {
         self.home().logs()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command line's clock, for what it shows"
-    )]
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        let since = u64::try_from(SystemClock.now().0).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::from_millis(since)
     }
 
     fn start_server(&self, listen: Option<&str>) -> Result<(), ErrorView> {

@@ -6,6 +6,7 @@
     reason = "tests start programs and fail by panicking"
 )]
 
+mod bad_input;
 mod kills;
 mod main_job;
 mod stage;
