@@ -1,5 +1,7 @@
 //! The one place where a task's state changes, so that counters, times and ends always follow.
 
+use std::collections::BTreeMap;
+
 use crate::domain::event::Value;
 use crate::domain::graph::{Needs, Node, is_satisfied};
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Phase, Plan, Task, TaskState};
@@ -102,8 +104,12 @@ pub(super) fn end_or_reopen(tx: &mut Txn, id: InitiativeId) {
 pub(super) fn recount(tx: &mut Txn, initiative: InitiativeId) {
     let tasks: Vec<Task> = tx.state().tasks_of(initiative).cloned().collect();
     let mut open = 0;
-    let mut phases = std::collections::BTreeMap::new();
-    let mut plans = std::collections::BTreeMap::new();
+    // Those that lost their last task count too.
+    let state = tx.state();
+    let own_phases = state.all().filter(|row: &&Phase| row.initiative == initiative);
+    let mut phases: BTreeMap<_, u32> = own_phases.map(|row| (row.id, 0)).collect();
+    let own_plans = state.all().filter(|row: &&Plan| row.initiative == initiative);
+    let mut plans: BTreeMap<_, u32> = own_plans.map(|row| (row.id, 0)).collect();
     for task in &tasks {
         open += u32::from(!task.state.is_closed());
         *phases.entry(task.phase).or_insert(0) += u32::from(!task.state.satisfies());

@@ -313,9 +313,18 @@ impl Sim {
             }
             _ => None,
         };
+        let receipts: Vec<Receipt> = receipt
+            .into_iter()
+            .chain(skips.map(Receipt::Satisfied))
+            .collect();
+        let claims = receipts.iter().filter_map(|receipt| match receipt {
+            Receipt::Satisfied(task) => Some(*task),
+            _ => None,
+        });
+        self.watch.claimed = claims.collect();
         let done = self.decide(Signal::Command(command))?.is_ok();
+        self.watch.claimed.clear();
         if done {
-            let receipts = receipt.into_iter().chain(skips.map(Receipt::Satisfied));
             for receipt in receipts {
                 self.once_saved(receipt);
             }

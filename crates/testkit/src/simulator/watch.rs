@@ -33,6 +33,8 @@ struct Order {
 pub(super) struct Watch {
     tasks: BTreeMap<TaskId, TaskState>,
     orders: BTreeMap<InitiativeId, Order>,
+    /// Tasks that the user has just called done; true from the decision on that takes it in.
+    pub(super) claimed: Vec<TaskId>,
 }
 
 impl Watch {
@@ -100,7 +102,8 @@ impl Watch {
             return Ok(());
         }
         let before = self.waits_for(state, task);
-        if let Some(open) = before.iter().find(|id| !world.merged.contains_key(id)) {
+        let is_done = |id: &&TaskId| world.merged.contains_key(id) || self.claimed.contains(id);
+        if let Some(open) = before.iter().find(|id| !is_done(id)) {
             return Err(Broken::new(format!(
                 "no task runs before its predecessors are merged: task {} ({}) began before task {open}",
                 task.id, task.spec.slug
