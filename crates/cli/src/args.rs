@@ -110,8 +110,60 @@ pub(crate) enum Command {
     DemoGate,
 }
 
+/// The commands that people and scripts call again and again. To define all commands takes longer
+/// than to carry one of these out; what does not parse here is parsed, or refused, in full.
+#[derive(Debug, Parser)]
+#[command(name = "cw")]
+struct Quick {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: QuickCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum QuickCommand {
+    #[command(subcommand)]
+    Task(QuickTask),
+    #[command(subcommand)]
+    Agent(QuickAgent),
+}
+
+#[derive(Debug, Subcommand)]
+enum QuickTask {
+    List(c::task::list::ListArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum QuickAgent {
+    List(c::agent::list::ListArgs),
+}
+
+fn quick(args: &[OsString]) -> Option<Cli> {
+    if !args.iter().any(|arg| arg == "list") {
+        return None;
+    }
+    let Quick { globals, command } = Quick::try_parse_from(args).ok()?;
+    let command = match command {
+        QuickCommand::Task(QuickTask::List(args)) => {
+            Command::Task(c::task::TaskCommand::List(args))
+        }
+        QuickCommand::Agent(QuickAgent::List(args)) => {
+            Command::Agent(c::agent::AgentCommand::List(args))
+        }
+    };
+    Some(Cli {
+        globals,
+        server: false,
+        command: Some(command),
+    })
+}
+
 /// Parses a command line.
 pub(crate) fn parse(args: &[OsString], version: &'static str) -> Result<Cli, clap::Error> {
+    if let Some(cli) = quick(args) {
+        return Ok(cli);
+    }
     let matches = Cli::command().version(version).try_get_matches_from(args)?;
     Cli::from_arg_matches(&matches)
 }
@@ -258,6 +310,21 @@ mod tests {
         assert!(error.hint.unwrap().contains("'list'"));
         let error = refusal("cw task show");
         assert!(error.message.contains("<TASK>"), "{}", error.message);
+    }
+
+    #[test]
+    fn what_is_parsed_quickly_means_the_same_in_full() {
+        for line in [
+            "cw task list --all -i x -s ready,blocked",
+            "cw --json -C d agent list -a -q",
+        ] {
+            let args = words(line);
+            let matches = Cli::command().try_get_matches_from(&args).unwrap();
+            let full = Cli::from_arg_matches(&matches).unwrap();
+            assert_eq!(format!("{:?}", quick(&args).unwrap()), format!("{full:?}"));
+        }
+        assert!(quick(&words("cw initiative list")).is_none());
+        assert!(quick(&words("cw task list --help")).is_none());
     }
 
     #[test]

@@ -3,9 +3,20 @@
 //! Control characters, escape sequences and marks that turn the direction of writing are shown
 //! as visible signs; nothing is dropped, so that what is shown can be told from what was there.
 
+use std::borrow::Cow;
+
 /// Escapes a text that must stay on one line.
 pub(crate) fn line(text: &str) -> String {
     escape(text, false)
+}
+
+/// Escapes a text that must stay on one line, without a copy where nothing is to be done.
+pub(crate) fn line_cow(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_plain(&text) {
+        text
+    } else {
+        Cow::Owned(line(&text))
+    }
 }
 
 /// Escapes a text that may have lines and tabs.

@@ -48,8 +48,8 @@ impl Page {
     }
 
     /// Adds a table, or a remark in its place when it has no rows.
-    pub(crate) fn table(&mut self, table: &Table) {
-        self.text.push_str(&table.draw(self.style, self.width));
+    pub(crate) fn table(&mut self, table: &Table<'_>) {
+        table.draw(self.style, self.width, &mut self.text);
     }
 
     /// Adds a heading: a name and what it is called.

@@ -45,6 +45,14 @@ impl Style {
         }
         format!("\x1b[{}m{text}\x1b[0m", tone.code())
     }
+
+    /// Writes a text that is already harmless, painted if it has a tone.
+    pub(crate) fn paint_into(self, tone: Option<Tone>, text: &str, out: &mut String) {
+        match tone {
+            Some(tone) if self.colour => out.push_str(&self.paint(tone, text)),
+            _ => out.push_str(text),
+        }
+    }
 }
 
 /// The tone of a status word, whatever it is the status of.

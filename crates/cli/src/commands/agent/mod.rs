@@ -1,7 +1,7 @@
 //! `cw agent …`: agents.
 
 mod diff;
-mod list;
+pub(crate) mod list;
 mod say;
 mod show;
 mod stop;

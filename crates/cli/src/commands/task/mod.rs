@@ -5,7 +5,7 @@ mod decide;
 mod diff;
 mod edit;
 mod graph;
-mod list;
+pub(crate) mod list;
 mod show;
 pub(crate) mod spec;
 

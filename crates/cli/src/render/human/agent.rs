@@ -33,8 +33,8 @@ pub(crate) fn list(agents: &[AgentView], page: &mut Page) {
             Cell::status(agent.status.as_str()),
             Cell::maybe(agent.task.as_deref()),
             super::task::cost(agent.cost_usd),
-            Cell::maybe(agent.diff.map(stat).as_deref()),
-            Cell::maybe(last.as_deref()),
+            Cell::maybe(agent.diff.map(stat)),
+            Cell::maybe(last),
             Cell::new(agent.activity.as_deref().unwrap_or_default()),
         ];
         if several {
@@ -84,12 +84,12 @@ pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
         table.row(vec![
             Cell::new(turn.number.to_string()),
             Cell::new(&turn.kind),
-            Cell::maybe(age(&turn.started_at).as_deref()),
-            Cell::maybe(age(&turn.ended_at).as_deref()),
+            Cell::maybe(age(&turn.started_at)),
+            Cell::maybe(age(&turn.ended_at)),
             turn.outcome
                 .as_deref()
-                .map_or_else(|| Cell::maybe(None), Cell::status),
-            Cell::maybe(turn.exit_code.map(|code| code.to_string()).as_deref()),
+                .map_or_else(Cell::none, Cell::status),
+            Cell::maybe(turn.exit_code.map(|code| code.to_string())),
             super::task::cost(turn.cost_usd),
         ]);
     }

@@ -19,12 +19,9 @@ pub(crate) fn list(merges: &[MergeView], page: &mut Page) {
             Cell::new(&merge.task),
             Cell::maybe(merge.agent.as_deref()),
             Cell::status(merge.status.as_str()),
-            merge
-                .gate
-                .as_deref()
-                .map_or_else(|| Cell::maybe(None), Cell::status),
-            Cell::maybe(commit(&merge.head).as_deref()),
-            Cell::maybe(commit(&merge.result).as_deref()),
+            merge.gate.as_deref().map_or_else(Cell::none, Cell::status),
+            Cell::maybe(commit(&merge.head)),
+            Cell::maybe(commit(&merge.result)),
             Cell::new(amount::age(&merge.at, page.now)),
             Cell::new(note(merge)),
         ]);

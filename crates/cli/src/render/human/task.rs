@@ -41,11 +41,11 @@ pub(crate) fn list(tasks: &[TaskView], page: &mut Page) {
 }
 
 /// The cost as a cell; nothing spent is nothing to look at.
-pub(crate) fn cost(usd: f64) -> Cell {
+pub(crate) fn cost(usd: f64) -> Cell<'static> {
     if usd > 0.0 {
         Cell::new(amount::money(usd))
     } else {
-        Cell::maybe(None)
+        Cell::none()
     }
 }
 
