@@ -9,7 +9,7 @@ use crate::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
 use crate::domain::ids::{InitiativeId, PhaseId, PlanId, ProjectId, TaskId};
-use crate::domain::plan::{PlanDocument, Task as TaskDocument, TaskKind};
+use crate::domain::plan::{PlanDocument, Task as TaskDocument};
 use crate::domain::txn::{About, Txn};
 
 use super::initiative;
@@ -319,7 +319,7 @@ fn put_task(
     applied: &mut Applied,
     locked: &mut Vec<String>,
 ) -> TaskId {
-    let spec = spec(document);
+    let spec = TaskSpec::from(document);
     let Some(id) = tx.state().index().task(place.initiative, &document.id) else {
         applied.added.push(document.id.clone());
         return new_task(tx, place, spec);
@@ -331,7 +331,7 @@ fn put_task(
         TaskState::Todo { .. } | TaskState::Failed | TaskState::Cancelled | TaskState::Skipped
     );
     if same {
-        applied.unchanged += 1;
+        applied.unchanged.push(document.id.clone());
     } else if may_change {
         applied.updated.push(document.id.clone());
     } else {
@@ -374,27 +374,4 @@ pub(super) fn new_task(tx: &mut Txn, place: &Place, spec: TaskSpec) -> TaskId {
         ended_at: None,
     });
     id
-}
-
-fn spec(task: &TaskDocument) -> TaskSpec {
-    TaskSpec {
-        slug: task.id.clone(),
-        title: task.title.clone(),
-        text: task.text.clone(),
-        after: task.after.clone(),
-        kind: task.kind,
-        agent: if task.kind == TaskKind::Work {
-            task.agent.clone()
-        } else {
-            None
-        },
-        model: task.model.clone(),
-        priority: task.priority,
-        touches: task.touches.clone(),
-        verify: task.verify.clone(),
-        review: task.review,
-        budget: task.budget,
-        timeout: task.timeout,
-        attempts: task.attempts,
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::hierarchy::{Project, Task, TaskState};
 use crate::domain::ids::{AgentId, InitiativeId, ProjectId, TurnId};
+use crate::domain::names;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason};
 
@@ -74,6 +75,9 @@ fn register(tx: &mut Txn, root: String, name: String, base: String) -> Reply {
     }
     let id = tx.next_id::<Project>();
     let uid = tx.ids().uid();
+    // Two checkouts may lie in folders of one name; in lists and events each has its own.
+    let taken = |name: &str| tx.state().all::<Project>().any(|row| row.name == name);
+    let name = names::numbered(&name, taken);
     tx.put(Project {
         id,
         uid,

@@ -15,6 +15,7 @@ mod task;
 mod tasks;
 mod turn;
 mod wiring;
+mod written;
 
 pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
@@ -23,13 +24,15 @@ pub use signal::{
     Applied, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight, Signal,
     StartFacts, TaskEdit,
 };
+pub use written::written;
 
 use crate::domain::ids::Ids;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::txn::{Commit, Txn};
 
-/// Decides what follows from `signal` at `now`.
+/// Decides what follows from `signal` at `now`. A dry run is decided like any other signal, so
+/// that it is refused where the real one would be, and then taken back.
 ///
 /// # Errors
 /// A [`Refusal`] says why not; the state is then as it was.
@@ -39,8 +42,16 @@ pub fn decide(
     now: Timestamp,
     ids: &mut dyn Ids,
 ) -> Result<(Reply, Commit), Refusal> {
+    let only_asks = matches!(
+        &signal,
+        Signal::Command(Command::Apply { dry_run: true, .. })
+    );
     let mut tx = Txn::begin(state, ids, now);
     match route(&mut tx, signal) {
+        Ok(reply) if only_asks => {
+            tx.undo();
+            Ok((reply.without_new_rows(), Commit::default()))
+        }
         Ok(reply) => {
             lane::run(&mut tx);
             dispatch::run(&mut tx);

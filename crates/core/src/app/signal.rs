@@ -318,6 +318,19 @@ pub enum Reply {
     Stopping(Vec<TurnId>),
 }
 
+impl Reply {
+    /// The same without the ids of rows that were taken back.
+    pub(super) fn without_new_rows(self) -> Self {
+        match self {
+            Self::Applied(applied) if applied.created => Self::Applied(Applied {
+                initiative: None,
+                ..applied
+            }),
+            other => other,
+        }
+    }
+}
+
 /// What reading a plan changed, by task id.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Applied {
@@ -330,7 +343,7 @@ pub struct Applied {
     /// Tasks that were changed.
     pub updated: Vec<String>,
     /// Tasks that stay as they are.
-    pub unchanged: u32,
+    pub unchanged: Vec<String>,
     /// Tasks that the file no longer has; they stay.
     pub gone: Vec<String>,
 }

@@ -240,6 +240,7 @@ pub(super) fn add(tx: &mut Txn, new: NewTask) -> Result<Reply, Refusal> {
         ))
         .hint("give it another id with --id"));
     }
+    check_agent(tx, new.initiative, &spec)?;
     let place = place(tx, new.initiative, new.plan.as_deref())?;
     let id = new_task(tx, &place, spec);
     rewire(tx, new.initiative)?;
@@ -291,21 +292,25 @@ pub(super) fn edit(tx: &mut Txn, id: TaskId, edit: TaskEdit) -> Result<Reply, Re
     let mut spec = (*task.spec).clone();
     let rewires = edit.after.is_some();
     merge_edit(&mut spec, edit);
-    if let (Some(agent), Some(config)) = (
-        &spec.agent,
-        tx.state().config(tx.get::<Initiative>(initiative).project),
-    ) && config.agent(agent).is_none()
-    {
-        return Err(
-            Refusal::usage(format!("there is no agent '{agent}'")).hint("cw.toml names the agents")
-        );
-    }
+    check_agent(tx, initiative, &spec)?;
     tx.change::<Task>(id, |task| task.spec = Arc::new(spec));
     if rewires {
         rewire(tx, initiative)?;
     }
     tx.tell("task.changed", About::Task(id), []);
     Ok(Reply::Task(id))
+}
+
+/// An agent that nobody knows is said at once, not when the task is up.
+fn check_agent(tx: &Txn, initiative: InitiativeId, spec: &TaskSpec) -> Result<(), Refusal> {
+    let config = tx.state().config(tx.get::<Initiative>(initiative).project);
+    match (&spec.agent, config) {
+        (Some(agent), Some(config)) if config.agent(agent).is_none() => {
+            Err(Refusal::usage(format!("there is no agent '{agent}'"))
+                .hint("name a kind (claude, script, …) or a table of cw.toml"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn merge_edit(spec: &mut TaskSpec, edit: TaskEdit) {

@@ -106,9 +106,13 @@ pub(super) fn recount(tx: &mut Txn, initiative: InitiativeId) {
     let mut open = 0;
     // Those that lost their last task count too.
     let state = tx.state();
-    let own_phases = state.all().filter(|row: &&Phase| row.initiative == initiative);
+    let own_phases = state
+        .all()
+        .filter(|row: &&Phase| row.initiative == initiative);
     let mut phases: BTreeMap<_, u32> = own_phases.map(|row| (row.id, 0)).collect();
-    let own_plans = state.all().filter(|row: &&Plan| row.initiative == initiative);
+    let own_plans = state
+        .all()
+        .filter(|row: &&Plan| row.initiative == initiative);
     let mut plans: BTreeMap<_, u32> = own_plans.map(|row| (row.id, 0)).collect();
     for task in &tasks {
         open += u32::from(!task.state.is_closed());

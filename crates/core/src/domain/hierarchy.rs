@@ -175,6 +175,53 @@ pub struct TaskSpec {
     pub attempts: Option<u32>,
 }
 
+impl From<&super::plan::Task> for TaskSpec {
+    fn from(task: &super::plan::Task) -> Self {
+        Self {
+            slug: task.id.clone(),
+            title: task.title.clone(),
+            text: task.text.clone(),
+            after: task.after.clone(),
+            kind: task.kind,
+            // A person's approval has no agent, whatever its heading says.
+            agent: match task.kind {
+                TaskKind::Work => task.agent.clone(),
+                TaskKind::Approval => None,
+            },
+            model: task.model.clone(),
+            priority: task.priority,
+            touches: task.touches.clone(),
+            verify: task.verify.clone(),
+            review: task.review,
+            budget: task.budget,
+            timeout: task.timeout,
+            attempts: task.attempts,
+        }
+    }
+}
+
+impl From<&TaskSpec> for super::plan::Task {
+    fn from(spec: &TaskSpec) -> Self {
+        Self {
+            id: spec.slug.clone(),
+            title: spec.title.clone(),
+            text: spec.text.clone(),
+            after: spec.after.clone(),
+            kind: spec.kind,
+            agent: spec.agent.clone(),
+            model: spec.model.clone(),
+            priority: spec.priority,
+            touches: spec.touches.clone(),
+            verify: spec.verify.clone(),
+            review: spec.review,
+            budget: spec.budget,
+            timeout: spec.timeout,
+            attempts: spec.attempts,
+            ..Self::default()
+        }
+    }
+}
+
 /// What has become of a task. `blocked`, `ready` and `waiting` are derived, see
 /// [`super::status`].
 #[derive(Clone, PartialEq, Debug)]
