@@ -1,11 +1,21 @@
 //! One file for each noun: what comes in is turned into a signal or a look at the state, what
 //! comes back into what travels.
 
+pub mod agent;
+pub mod diff;
+pub mod me;
+pub mod message;
+pub mod server;
+
 use crate::rpc::Table;
 
 /// Every procedure that the server answers.
 #[must_use]
 pub fn table() -> Table {
-    let table = Table::default();
+    let mut table = Table::default();
+    agent::register(&mut table);
+    me::register(&mut table);
+    message::register(&mut table);
+    server::register(&mut table);
     table
 }

@@ -1,5 +1,10 @@
 //! From rows to what travels. One direction only, and no rules: what a status is, the core says.
 
+pub mod agent;
+pub mod merge;
+pub mod message;
+pub mod task;
+
 use cw_core::domain::event::{Event, Value};
 use cw_core::domain::time::Timestamp;
 use cw_wire::EventView;
