@@ -110,7 +110,7 @@ impl Host for Canned {
         self.listen();
         Ok(())
     }
-    fn serve(&self, _listen: Option<&str>) -> Result<(), ErrorView> {
+    fn serve(&self, _listen: Option<&str>, _stop_agents: bool) -> Result<(), ErrorView> {
         Ok(())
     }
     fn shim(&self, _args: &[OsString]) -> u8 {

@@ -31,11 +31,12 @@ pub trait Host {
     /// `unreachable` when it does not come up; its cause shows the last lines of the log.
     fn start_server(&self, listen: Option<&str>) -> Result<(), ErrorView>;
 
-    /// Serves in the foreground until it is told to stop.
+    /// Serves in the foreground until it is told to stop; agents then go on, unless
+    /// `stop_agents`.
     ///
     /// # Errors
     /// `refused` when one runs already; whatever keeps it from serving otherwise.
-    fn serve(&self, listen: Option<&str>) -> Result<(), ErrorView>;
+    fn serve(&self, listen: Option<&str>, stop_agents: bool) -> Result<(), ErrorView>;
 
     /// Stands between the server and one agent's turn, whose run folder is the first argument;
     /// returns the exit code.

@@ -59,8 +59,13 @@ impl Host for Program {
         background::start(&self.home(), self.home_variable.as_deref(), listen)
     }
 
-    fn serve(&self, listen: Option<&str>) -> Result<(), ErrorView> {
-        server::run(&self.home(), listen, background::is_background())
+    fn serve(&self, listen: Option<&str>, stop_agents: bool) -> Result<(), ErrorView> {
+        server::run(
+            &self.home(),
+            listen,
+            stop_agents,
+            background::is_background(),
+        )
     }
 
     fn shim(&self, args: &[OsString]) -> u8 {

@@ -18,7 +18,12 @@ use cw_server::work::Places;
 use cw_wire::{ErrorCode, ErrorView};
 
 /// Serves until somebody says stop.
-pub(crate) fn run(home: &Home, listen: Option<&str>, background: bool) -> Result<(), ErrorView> {
+pub(crate) fn run(
+    home: &Home,
+    listen: Option<&str>,
+    stop_agents: bool,
+    background: bool,
+) -> Result<(), ErrorView> {
     if background {
         // Away from the terminal that the first client was typed in.
         let _ = rustix::process::setsid();
@@ -33,7 +38,10 @@ pub(crate) fn run(home: &Home, listen: Option<&str>, background: bool) -> Result
     let filter = std::env::var("CW_LOG").ok();
     let _logging = logs::start(&home.logs(), !background, filter.as_deref())
         .map_err(|error| fault("the log cannot be written", &error))?;
-    let setup = setup(home, listen)?;
+    let setup = Setup {
+        stop_agents,
+        ..setup(home, listen)?
+    };
     serve(setup, || {}).map_err(|error| {
         tracing::error!(%error, "the server ends");
         fault("the server ends", &error)
@@ -85,5 +93,6 @@ fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
             runs: home.runs(),
         },
         clock: Arc::new(clock),
+        stop_agents: false,
     })
 }

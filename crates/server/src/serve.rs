@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cw_core::app::Signal;
+use cw_core::app::{Command, Reply, Signal};
 use cw_core::domain::hierarchy::Project;
-use cw_core::domain::ids::Ids;
+use cw_core::domain::ids::{Ids, TurnId};
 use cw_core::domain::state::State;
+use cw_core::domain::work::{Turn, TurnState};
 use cw_core::ports::settings::{Clock, Settings};
 use cw_core::ports::store::{Store, StoreError};
 use tokio::net::{TcpListener, UnixListener};
@@ -30,6 +31,9 @@ use crate::work::Places;
 /// How long open requests may take once the server is to end.
 const LAST_CALLS: Duration = Duration::from_millis(500);
 
+/// How long stopping all agents may take.
+const STOPPING: Duration = Duration::from_secs(60);
+
 /// Everything that a server is made of.
 pub struct Setup {
     /// Where decisions are saved.
@@ -46,6 +50,8 @@ pub struct Setup {
     pub places: Places,
     /// What the server tells of itself.
     pub about: About,
+    /// Stop every agent at the end; else they go on.
+    pub stop_agents: bool,
 }
 
 /// Why a server could not serve.
@@ -166,6 +172,9 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
     tracing::info!(socket = %app.about.socket.display(), "serving");
     ready();
     wait_for_end(&app).await;
+    if setup.stop_agents {
+        stop_agents(&app).await;
+    }
     let _ = app.ending.send(true);
     let _ = tokio::time::timeout(LAST_CALLS, local).await;
     engine.end();
@@ -175,8 +184,27 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Stops every agent and waits until their trees are gone.
+async fn stop_agents(app: &App) {
+    match app.command(Command::StopAll(None)).await {
+        Ok(Reply::Stopping(turns)) => {
+            let over = app.until(STOPPING, move |state| {
+                let open = |turn: &TurnId| {
+                    state
+                        .get::<Turn>(*turn)
+                        .is_some_and(|turn| turn.state.is_open())
+                };
+                (!turns.iter().any(open)).then_some(())
+            });
+            if !matches!(over.await, Ok(Some(()))) {
+                tracing::error!("some agents are still being stopped");
+            }
+        }
+        other => tracing::error!(?other, "the agents could not be stopped"),
+    }
+}
+
 async fn adopt(engine: &Engine, followers: &Followers) {
-    use cw_core::domain::work::{Turn, TurnState};
     let running = engine
         .read(|state| {
             let running = state

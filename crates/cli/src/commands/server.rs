@@ -5,7 +5,8 @@ use crate::client::is_gone;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::render::{escape, human};
 use crate::session::Session;
-use cw_wire::scope::Nothing;
+use cw_wire::agent::StopAll;
+use cw_wire::scope::{Nothing, Scope};
 use cw_wire::server::{Status, Stop};
 use cw_wire::{ErrorCode, ErrorView, ServerStatus};
 use std::fs::File;
@@ -26,20 +27,38 @@ a process supervisor. On TCP, clients need the bearer token that it prints.\n\n\
 Examples:\n  cw serve\n  cw serve --listen 127.0.0.1:7000"
 )]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    start: StartArgs,
+    /// Stop every agent when the server ends (else they go on)
+    #[arg(long)]
+    stop_agents: bool,
+}
+
+/// How a server is to be started.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct StartArgs {
     /// Also listen on this TCP address
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+}
+
+/// Arguments of `cw server stop`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct StopArgs {
+    /// Stop every agent too (else they go on)
+    #[arg(long)]
+    stop_agents: bool,
 }
 
 /// Commands about the server.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ServerCommand {
     /// Start it in the background (one that runs stays)
-    Start(ServeArgs),
+    Start(StartArgs),
     /// Stop it; agents go on
-    Stop,
+    Stop(StopArgs),
     /// Stop it and start it again; agents go on
-    Restart(ServeArgs),
+    Restart(StartArgs),
     /// Show how it stands; never starts one
     Status,
     /// Print its log
@@ -56,7 +75,9 @@ pub(crate) struct LogsArgs {
 
 impl ServeArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        session.host.serve(self.listen.as_deref())?;
+        session
+            .host
+            .serve(self.start.listen.as_deref(), self.stop_agents)?;
         Ok(Exit::DONE)
     }
 }
@@ -66,7 +87,10 @@ impl ServerCommand {
         session.client.leave_stopped();
         match self {
             Self::Start(args) => start(session, &args),
-            Self::Stop => {
+            Self::Stop(args) => {
+                if args.stop_agents {
+                    stop_agents(session)?;
+                }
                 stop(session)?;
                 show(session, &stopped(session))
             }
@@ -116,7 +140,7 @@ fn show(session: &Session<'_>, status: &ServerStatus) -> Outcome {
     done(session.show(status, human::server::status))
 }
 
-fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
+fn start(session: &Session<'_>, args: &StartArgs) -> Outcome {
     let before = status_or_doubt(session);
     if !before.running {
         session.host.start_server(args.listen.as_deref())?;
@@ -126,6 +150,18 @@ fn start(session: &Session<'_>, args: &ServeArgs) -> Outcome {
             .warn("a server runs already; `cw server restart --listen …` changes its address");
     }
     show(session, &status_or_doubt(session))
+}
+
+/// Stops every agent of every project, if a server is there to do it.
+fn stop_agents(session: &Session<'_>) -> Outcome<()> {
+    let everywhere = Scope {
+        dir: None,
+        all: true,
+    };
+    match session.call::<StopAll>(&everywhere) {
+        Err(failure) if is_gone(&failure) => Ok(()),
+        other => other.map(|_| ()),
+    }
 }
 
 /// Stops the server and waits until its process is gone.

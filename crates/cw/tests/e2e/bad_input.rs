@@ -8,7 +8,10 @@ use crate::stage::{Ran, Stage};
 #[track_caller]
 fn refused(ran: &Ran, code: i32, words: &[&str]) {
     assert_eq!(ran.code, code, "{ran:?}");
-    assert!(ran.err.starts_with("error: ") || ran.err.contains("\nerror: "), "{ran:?}");
+    assert!(
+        ran.err.starts_with("error: ") || ran.err.contains("\nerror: "),
+        "{ran:?}"
+    );
     assert!(ran.err.contains("hint: "), "{ran:?}");
     for word in words {
         assert!(ran.err.contains(word), "{word} is not in {}", ran.err);
@@ -54,7 +57,10 @@ fn a_base_that_does_not_exist() {
     let stage = Stage::new();
     let plan = stage.plan("# Base\n- base: nowhere\n#### One\n\ntrue\n");
     refused(&stage.cw(&["run", &plan]), 4, &["nowhere"]);
-    assert_eq!(stage.json(&["initiative", "list"])["initiatives"], serde_json::json!([]));
+    assert_eq!(
+        stage.json(&["initiative", "list"])["initiatives"],
+        serde_json::json!([])
+    );
     assert_eq!(stage.git(&["for-each-ref", "refs/heads/cw"]), "");
 }
 
@@ -66,10 +72,22 @@ fn plans_that_cannot_be_read() {
         ("empty", b"".to_vec(), &["PLAN.md"]),
         ("binary", b"# T\n\x00\x01\x02".to_vec(), &["PLAN.md"]),
         ("latin", b"# T\n#### \xe9t\xe9\n".to_vec(), &["UTF-8"]),
-        ("20 MB", [b"# T\n#### A\n\n".to_vec(), vec![b'x'; 20 << 20]].concat(), &["MB"]),
+        (
+            "20 MB",
+            [b"# T\n#### A\n\n".to_vec(), vec![b'x'; 20 << 20]].concat(),
+            &["MB"],
+        ),
         ("cycle", cycle.into(), &["cycle", "a", "b", "c", "→", ":5"]),
-        ("duplicates", b"# D\n#### Same\n\nx\n\n#### Same\n\nx\n".to_vec(), &["same", ":2", "- id:"]),
-        ("unknown key", b"# K\n#### One\n- agnet: claude\n\nx\n".to_vec(), &["agnet", "agent", ":3"]),
+        (
+            "duplicates",
+            b"# D\n#### Same\n\nx\n\n#### Same\n\nx\n".to_vec(),
+            &["same", ":2", "- id:"],
+        ),
+        (
+            "unknown key",
+            b"# K\n#### One\n- agnet: claude\n\nx\n".to_vec(),
+            &["agnet", "agent", ":3"],
+        ),
     ];
     for (what, bytes, words) in cases {
         let path = stage.tools.join("PLAN.md");
@@ -80,13 +98,28 @@ fn plans_that_cannot_be_read() {
             let ran = stage.cw(&args);
             assert_eq!(ran.code, 2, "{what}: {ran:?}");
             for word in *words {
-                assert!(ran.err.contains(word), "{what}: {word} is not in {}", ran.err);
+                assert!(
+                    ran.err.contains(word),
+                    "{what}: {word} is not in {}",
+                    ran.err
+                );
             }
-            assert!(ran.err.len() < 20_000, "{what}: {} bytes of error", ran.err.len());
+            assert!(
+                ran.err.len() < 20_000,
+                "{what}: {} bytes of error",
+                ran.err.len()
+            );
         }
     }
-    refused(&stage.cw(&["run", "/nowhere/PLAN.md"]), 2, &["/nowhere/PLAN.md"]);
-    assert_eq!(stage.json(&["initiative", "list"])["initiatives"], serde_json::json!([]));
+    refused(
+        &stage.cw(&["run", "/nowhere/PLAN.md"]),
+        2,
+        &["/nowhere/PLAN.md"],
+    );
+    assert_eq!(
+        stage.json(&["initiative", "list"])["initiatives"],
+        serde_json::json!([])
+    );
 }
 
 #[test]
@@ -96,15 +129,26 @@ fn an_error_under_json_is_one_object_on_standard_output() {
     assert_eq!(ran.code, 3);
     let error: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(error["error"]["code"], "not-found");
-    assert!(error["error"]["message"].as_str().unwrap().contains("nothing"));
+    assert!(
+        error["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nothing")
+    );
     assert!(error["error"]["hint"].is_string());
 }
 
 #[test]
 fn agents_that_misbehave_fail_their_task_with_the_reason() {
     let stage = Stage::bare();
-    stage.tool("garbage.sh", "#!/bin/sh\nhead -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2; exit 4\n");
-    stage.tool("long.sh", "#!/bin/sh\nhead -c 10485760 /dev/zero | tr '\\0' x; echo; echo line > line.txt\n");
+    stage.tool(
+        "garbage.sh",
+        "#!/bin/sh\nhead -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2; exit 4\n",
+    );
+    stage.tool(
+        "long.sh",
+        "#!/bin/sh\nhead -c 10485760 /dev/zero | tr '\\0' x; echo; echo line > line.txt\n",
+    );
     stage.tool("linger.sh", "#!/bin/sh\nexec >&- 2>&-\nsleep 1000\n");
     let tool = |name: &str| stage.tools.join(name).display().to_string();
     stage.configure(&format!(
@@ -124,20 +168,44 @@ fn agents_that_misbehave_fail_their_task_with_the_reason() {
     );
     let ran = stage.cw(&["run", &plan]);
     assert_eq!(ran.code, 1, "{ran:?}");
-    let error = |id: &str| stage.task(id)["error"].as_str().unwrap_or_default().to_owned();
-    assert!(error("missing").contains("/nowhere/agent"), "{}", error("missing"));
+    let error = |id: &str| {
+        stage.task(id)["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(
+        error("missing").contains("/nowhere/agent"),
+        "{}",
+        error("missing")
+    );
     assert!(error("garbage").contains('4'), "{}", error("garbage"));
     assert!(error("linger").contains("timeout"), "{}", error("linger"));
     assert_eq!(stage.task("long")["status"], "merged");
-    assert!(ran.out.chars().chain(ran.err.chars()).all(|c| c == '\n' || c == '\t' || !c.is_control()), "{ran:?}");
+    assert!(
+        ran.out
+            .chars()
+            .chain(ran.err.chars())
+            .all(|c| c == '\n' || c == '\t' || !c.is_control()),
+        "{ran:?}"
+    );
     // The log of each can be read, and no process is left.
     for id in ["garbage", "long", "linger", "missing"] {
         let log = stage.cw(&["task", "log", id]).expect(0);
-        assert!(log.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()), "{id}");
+        assert!(
+            log.chars()
+                .all(|c| c == '\n' || c == '\t' || !c.is_control()),
+            "{id}"
+        );
     }
     stage.wait("every process to be gone", || {
         let agents = stage.json(&["agent", "list"]);
-        agents["agents"].as_array().unwrap().iter().all(|agent| agent["pid"].is_null()).then_some(())
+        agents["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|agent| agent["pid"].is_null())
+            .then_some(())
     });
 }
 
@@ -149,7 +217,10 @@ fn a_typo_in_cw_toml_is_named_with_what_was_meant() {
     refused(&stage.cw(&["trust", "--yes"]), 2, &["limts", "limits"]);
     let ran = stage.cw(&["run", &plan]);
     assert!(ran.code == 4 || ran.code == 2, "{ran:?}");
-    assert_eq!(stage.json(&["initiative", "list"])["initiatives"], serde_json::json!([]));
+    assert_eq!(
+        stage.json(&["initiative", "list"])["initiatives"],
+        serde_json::json!([])
+    );
 }
 
 #[test]
@@ -187,7 +258,11 @@ fn a_second_server_is_refused_and_the_first_goes_on() {
 #[test]
 fn without_autostart_nothing_is_started() {
     let stage = Stage::bare();
-    refused(&stage.cw(&["task", "list", "--no-autostart"]), 5, &["server"]);
+    refused(
+        &stage.cw(&["task", "list", "--no-autostart"]),
+        5,
+        &["server"],
+    );
     let status = stage.cw(&["server", "status"]);
     assert_eq!(status.code, 0, "{status:?}");
     assert!(!stage.home.exists());
@@ -195,7 +270,10 @@ fn without_autostart_nothing_is_started() {
 
 /// Runs a shell script in a mount namespace of its own; `None` when the system allows none.
 fn in_private_mounts(stage: &Stage, script: &str) -> Option<Ran> {
-    let allowed = Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|ran| ran.status.success());
+    let allowed = Command::new("unshare")
+        .args(["-m", "true"])
+        .output()
+        .is_ok_and(|ran| ran.status.success());
     if !allowed {
         eprintln!("skipped: no mount namespaces here");
         return None;
@@ -223,7 +301,9 @@ fn a_read_only_home_is_said_before_anything_is_done() {
     let stage = Stage::bare();
     std::fs::create_dir(&stage.home).unwrap();
     let script = "mount --bind \"$CW_HOME\" \"$CW_HOME\"; mount -o remount,ro,bind \"$CW_HOME\"; \"$CW\" init";
-    let Some(ran) = in_private_mounts(&stage, script) else { return };
+    let Some(ran) = in_private_mounts(&stage, script) else {
+        return;
+    };
     refused(&ran, 5, &["ead-only"]);
     assert_eq!(std::fs::read_dir(&stage.home).unwrap().count(), 0);
 }
@@ -246,20 +326,31 @@ fn a_full_disk_loses_nothing_that_was_said_to_be_done() {
         "$CW" plan apply "$PLAN" >/dev/null; echo "room $?"
         "$CW" server stop
     "#;
-    let Some(ran) = in_private_mounts(&stage, script) else { return };
+    let Some(ran) = in_private_mounts(&stage, script) else {
+        return;
+    };
     assert!(ran.out.contains("full 1"), "{ran:?}");
     assert!(ran.out.contains("{\"initiatives\":[]}"), "{ran:?}");
     assert!(ran.out.contains("list 0"), "{ran:?}");
     assert!(ran.out.contains("room 0"), "{ran:?}");
-    assert!(ran.err.contains("full") && ran.err.contains("hint: "), "{ran:?}");
+    assert!(
+        ran.err.contains("full") && ran.err.contains("hint: "),
+        "{ran:?}"
+    );
 }
 
 #[test]
 fn the_server_ends_within_its_time_and_agents_go_on() {
     let stage = Stage::new();
     let flag = stage.root().join("go");
-    let prompt = format!("while [ ! -e {} ]; do sleep 0.05; done; echo on > on.txt", flag.display());
-    let name = stage.json(&["spawn", &prompt])["agents"][0]["name"].as_str().unwrap().to_owned();
+    let prompt = format!(
+        "while [ ! -e {} ]; do sleep 0.05; done; echo on > on.txt",
+        flag.display()
+    );
+    let name = stage.json(&["spawn", &prompt])["agents"][0]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     stage.wait("the agent to run", || {
         (stage.json(&["agent", "show", &name])["agent"]["status"] == "running").then_some(())
     });

@@ -106,11 +106,19 @@ fn over(stage: &Stage) -> Option<End> {
     let list: serde_json::Value = serde_json::from_str(&ran.out).ok()?;
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let tasks = list["tasks"].as_array()?;
-    let statuses: BTreeMap<String, String> =
-        tasks.iter().map(|task| Some((text(&task["id"])?, text(&task["status"])?))).collect::<Option<_>>()?;
+    let statuses: BTreeMap<String, String> = tasks
+        .iter()
+        .map(|task| Some((text(&task["id"])?, text(&task["status"])?)))
+        .collect::<Option<_>>()?;
     let still = |status: &String| ["merged", "failed", "blocked"].contains(&status.as_str());
-    if statuses.values().all(still) && statuses["last"] == "merged" && statuses["doomed"] == "failed" {
-        return Some(End { tree: stage.git(&["rev-parse", "cw/storm/integration^{tree}"]), statuses });
+    if statuses.values().all(still)
+        && statuses["last"] == "merged"
+        && statuses["doomed"] == "failed"
+    {
+        return Some(End {
+            tree: stage.git(&["rev-parse", "cw/storm/integration^{tree}"]),
+            statuses,
+        });
     }
     None
 }
@@ -119,7 +127,10 @@ fn nothing_half_done(stage: &Stage) {
     stage.wait("worktrees of merged tasks to go", || {
         let worktrees = stage.git(&["worktree", "list", "--porcelain"]);
         // Only the checkout, the gate's and that of the task that failed for good may be left.
-        let left = worktrees.lines().filter(|line| line.starts_with("branch refs/heads/cw/")).count();
+        let left = worktrees
+            .lines()
+            .filter(|line| line.starts_with("branch refs/heads/cw/"))
+            .count();
         (left <= 1).then_some(())
     });
     let locks: Vec<_> = walk(&stage.repo.join(".git"))
@@ -157,13 +168,19 @@ fn nothing_half_done(stage: &Stage) {
     assert_eq!(order.len(), 9);
     let report = stage.cw(&["doctor", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&report.out).unwrap();
-    let problems: Vec<_> =
-        report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "problem").collect();
+    let problems: Vec<_> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["status"] == "problem")
+        .collect();
     assert_eq!(problems, Vec::<&serde_json::Value>::new());
 }
 
 fn walk(dir: &std::path::Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
     entries
         .flatten()
         .flat_map(|entry| {
@@ -181,7 +198,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }

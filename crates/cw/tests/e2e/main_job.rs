@@ -14,11 +14,26 @@ fn a_plan_goes_in_and_merged_work_comes_out() {
     assert!(out.contains("cw/notes/integration"), "{out}");
     let branch = "cw/notes/integration";
     assert_eq!(stage.file_at(branch, "three.txt"), "one\ntwo");
-    let merges = stage.git(&["log", "--first-parent", "--reverse", "--format=%(trailers:key=Cw-Task,valueonly,separator=)", branch]);
-    assert_eq!(merges.trim().lines().collect::<Vec<_>>(), ["one", "two", "three"]);
-    assert_eq!(stage.git(&["rev-parse", "main"]), stage.git(&["merge-base", "main", branch]));
+    let merges = stage.git(&[
+        "log",
+        "--first-parent",
+        "--reverse",
+        "--format=%(trailers:key=Cw-Task,valueonly,separator=)",
+        branch,
+    ]);
+    assert_eq!(
+        merges.trim().lines().collect::<Vec<_>>(),
+        ["one", "two", "three"]
+    );
+    assert_eq!(
+        stage.git(&["rev-parse", "main"]),
+        stage.git(&["merge-base", "main", branch])
+    );
     stage.cw(&["initiative", "land", "notes"]).expect(0);
-    assert_eq!(stage.git(&["rev-parse", "main"]), stage.git(&["rev-parse", branch]));
+    assert_eq!(
+        stage.git(&["rev-parse", "main"]),
+        stage.git(&["rev-parse", branch])
+    );
     assert!(stage.repo.join("three.txt").exists());
 }
 
@@ -33,7 +48,10 @@ fn a_conflict_bounces_to_the_same_agent_and_is_solved() {
     let mut lines: Vec<_> = text.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["left", "right"]);
-    let bounces: i64 = ["left", "right"].iter().map(|id| stage.task(id)["bounces"].as_i64().unwrap()).sum();
+    let bounces: i64 = ["left", "right"]
+        .iter()
+        .map(|id| stage.task(id)["bounces"].as_i64().unwrap())
+        .sum();
     assert_eq!(bounces, 1);
 }
 
@@ -47,8 +65,18 @@ fn a_task_that_fails_for_good_blocks_only_what_waits_for_it() {
     let ran = stage.cw(&["run", &plan]);
     ran.expect(1);
     let statuses = stage.statuses();
-    let status = |id: &str| statuses.iter().find(|(task, _)| task == id).unwrap().1.clone();
-    assert_eq!((status("bad"), status("after-bad"), status("good")), ("failed".into(), "blocked".into(), "merged".into()));
+    let status = |id: &str| {
+        statuses
+            .iter()
+            .find(|(task, _)| task == id)
+            .unwrap()
+            .1
+            .clone()
+    };
+    assert_eq!(
+        (status("bad"), status("after-bad"), status("good")),
+        ("failed".into(), "blocked".into(), "merged".into())
+    );
     assert!(stage.task("bad")["error"].as_str().unwrap().contains('3'));
 }
 
@@ -93,11 +121,17 @@ fn review_holds_until_a_person_says_so() {
     let out = stage.cw(&["run", &plan, "--exit-when-waiting"]).expect(6);
     assert!(out.contains("draft"), "{out}");
     stage.wait_for("draft", "review");
-    stage.cw(&["task", "reject", "draft", "--text", "not yet"]).expect(0);
+    stage
+        .cw(&["task", "reject", "draft", "--text", "not yet"])
+        .expect(0);
     stage.wait_for("draft", "review");
     stage.cw(&["task", "approve", "draft"]).expect(0);
     stage.wait_for("draft", "merged");
-    assert!(stage.file_at("cw/look/integration", "reason.txt").contains("not yet"));
+    assert!(
+        stage
+            .file_at("cw/look/integration", "reason.txt")
+            .contains("not yet")
+    );
 }
 
 #[test]

@@ -48,7 +48,11 @@ impl Ran {
     /// The standard output of a command that must have ended with this code.
     #[track_caller]
     pub fn expect(self, code: i32) -> String {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self.out
     }
 }
@@ -74,7 +78,12 @@ impl Stage {
     pub fn bare() -> Self {
         let dir = TempDir::new().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let stage = Self { home: root.join("home"), repo: root.join("repo"), tools: root.join("tools"), dir };
+        let stage = Self {
+            home: root.join("home"),
+            repo: root.join("repo"),
+            tools: root.join("tools"),
+            dir,
+        };
         std::fs::create_dir(&stage.tools).unwrap();
         std::fs::create_dir(&stage.repo).unwrap();
         stage.tool("agent.sh", AGENT);
@@ -85,6 +94,31 @@ impl Stage {
         stage.write("README.md", "# A project\n");
         stage.git(&["add", "-A"]);
         stage.git(&["commit", "-q", "-m", "Begin"]);
+        stage
+    }
+
+    /// A clone of a real repository with its history, on `main`, that `cw` has not seen.
+    pub fn of(repository: &Path) -> Self {
+        let dir = TempDir::new().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let stage = Self {
+            home: root.join("home"),
+            repo: root.join("repo"),
+            tools: root.join("tools"),
+            dir,
+        };
+        std::fs::create_dir(&stage.tools).unwrap();
+        std::fs::create_dir(&stage.repo).unwrap();
+        stage.git(&[
+            "clone",
+            "-q",
+            "--no-hardlinks",
+            repository.to_str().unwrap(),
+            ".",
+        ]);
+        stage.git(&["checkout", "-q", "-B", "main"]);
+        stage.git(&["config", "user.name", "Dev"]);
+        stage.git(&["config", "user.email", "dev@example.org"]);
         stage
     }
 
@@ -164,7 +198,11 @@ impl Stage {
 
     /// Starts `cw` and leaves it running.
     pub fn start(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// The JSON that a command prints.
@@ -181,7 +219,11 @@ impl Stage {
     pub fn task(&self, id: &str) -> Value {
         let list = self.json(&["task", "list"]);
         let tasks = list["tasks"].as_array().unwrap();
-        tasks.iter().find(|task| task["id"] == id).unwrap_or_else(|| panic!("no {id} in {list}")).clone()
+        tasks
+            .iter()
+            .find(|task| task["id"] == id)
+            .unwrap_or_else(|| panic!("no {id} in {list}"))
+            .clone()
     }
 
     /// The status of every task.
@@ -189,7 +231,12 @@ impl Stage {
     pub fn statuses(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let list = self.json(&["task", "list"]);
-        list["tasks"].as_array().unwrap().iter().map(|task| (text(&task["id"]), text(&task["status"]))).collect()
+        list["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| (text(&task["id"]), text(&task["status"])))
+            .collect()
     }
 
     /// Waits until a task has this status.
@@ -209,15 +256,25 @@ impl Stage {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(Instant::now() < until, "waited in vain for {what}: {:?}\n{}", self.statuses(), self.log());
+            assert!(
+                Instant::now() < until,
+                "waited in vain for {what}: {:?}\n{}",
+                self.statuses(),
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// What the server logged.
     pub fn log(&self) -> String {
-        let Ok(files) = std::fs::read_dir(self.home.join("logs")) else { return String::new() };
-        files.flatten().filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
+        let Ok(files) = std::fs::read_dir(self.home.join("logs")) else {
+            return String::new();
+        };
+        files
+            .flatten()
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+            .collect()
     }
 
     /// Runs git in the repository.
@@ -244,7 +301,9 @@ impl Stage {
     /// The process id of the running server.
     pub fn server_pid(&self) -> Option<i32> {
         let status = self.json(&["server", "status"]);
-        status["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok())
+        status["pid"]
+            .as_i64()
+            .and_then(|pid| i32::try_from(pid).ok())
     }
 }
 
