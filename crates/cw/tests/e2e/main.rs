@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod claude;
 mod kills;
 mod main_job;
 mod stage;
