@@ -15,5 +15,6 @@ pub mod perform;
 pub mod rpc;
 pub mod secrets;
 pub mod serve;
+pub mod tcp;
 pub mod views;
 pub mod work;

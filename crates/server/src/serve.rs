@@ -26,6 +26,7 @@ use crate::lanes::Lanes;
 use crate::outcomes::Outcomes;
 use crate::perform::Ports;
 use crate::rpc::{Desk, router};
+use crate::tcp::{self, Guard};
 use crate::work::Places;
 
 /// How long open requests may take once the server is to end.
@@ -99,14 +100,7 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
     let state = State::from_rows(loaded.rows, loaded.last_seq);
     let configs = configs(&state, &*setup.settings);
     let listener = listen(&setup.about.socket)?;
-    let tcp = match &setup.about.listen {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .map_err(system(format!("cannot listen on {address}")))?,
-        ),
-        None => None,
-    };
+    let tcp = listen_on_tcp(&mut setup).await?;
 
     let outcomes = Outcomes::default();
     let followers = Followers::new(setup.ports.agents.clone(), setup.clock.clone());
@@ -162,12 +156,10 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
             .with_graceful_shutdown(ends(&app))
             .into_future(),
     );
-    if let Some(tcp) = tcp {
-        drop(tokio::spawn(
-            axum::serve(tcp, router)
-                .with_graceful_shutdown(ends(&app))
-                .into_future(),
-        ));
+    if let Some((tcp, guard)) = tcp {
+        let guarded = router.layer(axum::middleware::from_fn_with_state(guard, tcp::check));
+        let serving = axum::serve(tcp, guarded).with_graceful_shutdown(ends(&app));
+        drop(tokio::spawn(serving.into_future()));
     }
     tracing::info!(socket = %app.about.socket.display(), "serving");
     ready();
@@ -239,6 +231,22 @@ fn configs(
         }
     }
     configs
+}
+
+/// Binds the TCP address, when one was asked for, with the guard before it.
+async fn listen_on_tcp(setup: &mut Setup) -> Result<Option<(TcpListener, Guard)>, ServeError> {
+    let Some(address) = setup.about.listen.clone() else {
+        return Ok(None);
+    };
+    let doing = || format!("cannot listen on {address}");
+    let listener = TcpListener::bind(&address).await.map_err(system(doing()))?;
+    if let Ok(bound) = listener.local_addr() {
+        setup.about.listen = Some(bound.to_string());
+    }
+    let file = setup.about.socket.with_file_name("token");
+    let guard = Guard::new(&address, &setup.ids.secret(), &file).map_err(system(doing()))?;
+    tracing::info!(address = setup.about.listen, token_in = %file.display(), "listening on TCP");
+    Ok(Some((listener, guard)))
 }
 
 /// Binds the socket, in place of one that a dead server left; the caller holds the server's lock.

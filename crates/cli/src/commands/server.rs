@@ -23,7 +23,7 @@ const LOG_TAIL: u64 = 64 * 1024;
 #[derive(Debug, Default, clap::Args)]
 #[command(
     after_help = "Every command starts a server in the background when it needs one; this is for a terminal or\n\
-a process supervisor. On TCP, clients need the bearer token that it prints.\n\n\
+a process supervisor. On TCP, clients need the bearer token in `token` beside its socket.\n\n\
 Examples:\n  cw serve\n  cw serve --listen 127.0.0.1:7000"
 )]
 pub(crate) struct ServeArgs {
