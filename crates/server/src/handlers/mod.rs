@@ -3,9 +3,12 @@
 
 pub mod agent;
 pub mod diff;
+pub mod files;
 pub mod me;
+pub mod merge;
 pub mod message;
 pub mod server;
+pub mod worktree;
 
 use crate::rpc::Table;
 
@@ -16,6 +19,9 @@ pub fn table() -> Table {
     agent::register(&mut table);
     me::register(&mut table);
     message::register(&mut table);
+    merge::register(&mut table);
     server::register(&mut table);
+    files::register(&mut table);
+    worktree::register(&mut table);
     table
 }

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod merge;
 pub mod message;
 pub mod task;
+pub mod worktree;
 
 use cw_core::domain::event::{Event, Value};
 use cw_core::domain::time::Timestamp;
