@@ -123,12 +123,25 @@ tables! {
 }
 
 /// The live state of one store.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     tables: Tables,
     index: Index,
     configs: BTreeMap<ProjectId, Arc<Config>>,
     last_seq: u64,
+    /// The highest id of an effect so far. Effects go away, and an outcome that comes late must
+    /// not meet another effect under the id of its own.
+    last_effect: u64,
+}
+
+impl PartialEq for State {
+    /// Compares what is stored and what follows from it; ids that were given are neither.
+    fn eq(&self, other: &Self) -> bool {
+        self.tables == other.tables
+            && self.index == other.index
+            && self.configs == other.configs
+            && self.last_seq == other.last_seq
+    }
 }
 
 impl State {
@@ -204,10 +217,18 @@ impl State {
     /// Puts a row and gives back the one that stood there.
     pub(crate) fn put(&mut self, row: Row) -> Option<Row> {
         let key = row.key();
+        if let Key::Effect(id) = key {
+            self.last_effect = self.last_effect.max(id.0);
+        }
         let old = self.tables.put(row);
         let new = self.tables.row(key);
         self.index.note(&self.tables, old.as_ref(), new.as_ref());
         old
+    }
+
+    /// An id that no effect had since the state was loaded.
+    pub(crate) fn next_effect(&self) -> EffectId {
+        EffectId(self.last_effect + 1)
     }
 
     /// Takes a row away and gives it back.

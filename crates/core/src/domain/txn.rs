@@ -137,7 +137,7 @@ impl<'s> Txn<'s> {
 
     /// Wants something done outside, once this decision is saved.
     pub fn want(&mut self, kind: EffectKind) -> EffectId {
-        let id = self.next_id::<Effect>();
+        let id = self.state.next_effect();
         self.put(Effect {
             id,
             kind,
