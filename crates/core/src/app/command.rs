@@ -211,6 +211,9 @@ fn integrate(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
     match task.state {
         TaskState::Merged { .. } | TaskState::Skipped => return refuse("its task is over"),
         TaskState::Merging => return Ok(Reply::Task(agent.task)),
+        TaskState::Todo { .. } | TaskState::Failed if task.blockers > 0 => {
+            return refuse("what its task waits for is not merged");
+        }
         _ => {}
     }
     let Some(head) = agent.head.clone() else {

@@ -218,8 +218,10 @@ fn wake(tx: &mut Txn, agent: AgentId) {
     let id = task.id;
     match task.state {
         TaskState::Working if idle && !waits => {}
-        TaskState::Review | TaskState::Failed if idle => {
-            tasks::set_state(tx, id, TaskState::Working)
+        TaskState::Review if idle => tasks::set_state(tx, id, TaskState::Working),
+        // What it waits for may have been changed since it failed.
+        TaskState::Failed if idle && task.blockers == 0 => {
+            tasks::set_state(tx, id, TaskState::Working);
         }
         _ => return,
     }
@@ -303,6 +305,8 @@ fn settle_bounces(tx: &mut Txn, id: TaskId, answer: &str) -> Result<(), Refusal>
             let Some(agent) = tx.get::<Task>(id).agent else {
                 return Ok(());
             };
+            // Its agent may have been stopped meanwhile.
+            tasks::set_state(tx, id, TaskState::Working);
             if advice != ANSWER_AGAIN {
                 say(tx, Party::User, Party::Agent(agent), advice)?;
             }

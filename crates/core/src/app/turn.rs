@@ -53,7 +53,11 @@ pub(super) fn queue(
         started_at: None,
         ended_at: None,
     });
-    tx.change::<Agent>(agent, |agent| agent.turns = number);
+    tx.change::<Agent>(agent, |agent| {
+        agent.turns = number;
+        // Whoever wants a turn of a stopped agent wants it to go on.
+        agent.stopped = false;
+    });
     tx.tell(
         "agent.turn-queued",
         About::Agent(agent),
@@ -100,21 +104,36 @@ pub(super) fn next_mail(tx: &Txn, agent: AgentId) -> Option<TurnKind> {
     })
 }
 
-/// Asks for a turn to be ended; its work is collected all the same.
+/// Asks for a turn to be ended; its work is collected all the same. Asked for again, it sees to a
+/// stop that could not be carried out.
 pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
-    let turn = tx.get::<Turn>(id);
-    if turn.stop.is_some() || !turn.state.is_open() {
+    let state = tx.get::<Turn>(id).state.clone();
+    if !state.is_open() {
         return;
     }
-    let state = turn.state.clone();
-    tx.change::<Turn>(id, |turn| turn.stop = Some(why));
+    tx.change::<Turn>(id, |turn| turn.stop = turn.stop.or(Some(why)));
     match state {
         TurnState::Queued => end(tx, id, Verdict::Stopped),
-        TurnState::Starting | TurnState::Running => {
-            tx.want(EffectKind::StopTurn(id));
+        TurnState::Running => end_program(tx, id),
+        TurnState::Starting => {
+            let start = tx.pending(EffectKind::StartTurn(id));
+            let waits = |effect| tx.get::<Effect>(effect).not_before.is_some();
+            if let Some(start) = start.filter(|effect| waits(*effect)) {
+                tx.done(start);
+                undeliver(tx, id);
+                end(tx, id, Verdict::Stopped);
+            }
+            // A program being started is waited for: stopped now, it might begin afterwards.
         }
         // A worktree being made is waited for; the turn then ends instead of starting.
-        _ => {}
+        TurnState::Preparing | TurnState::Collecting { .. } | TurnState::Ended { .. } => {}
+    }
+}
+
+fn end_program(tx: &mut Txn, id: TurnId) {
+    let kind = EffectKind::StopTurn(id);
+    if tx.pending(kind).is_none() {
+        tx.want(kind);
     }
 }
 
@@ -259,23 +278,21 @@ fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
 fn started(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
     match outcome {
         Outcome::Failed { why, passing, .. } => {
-            if passing && dispatch::try_later(tx, effect, &why) {
+            let stops = tx.get::<Turn>(id).stop.is_some();
+            if passing && !stops && dispatch::try_later(tx, effect, &why) {
                 return;
             }
             tx.done(effect.id);
             undeliver(tx, id);
-            end(
-                tx,
-                id,
-                Verdict::Failed {
-                    why,
-                    fatal: !passing,
-                },
-            );
+            let fatal = !passing;
+            end(tx, id, Verdict::Failed { why, fatal });
         }
         _ => {
             tx.done(effect.id);
             runs(tx, id);
+            if tx.get::<Turn>(id).stop.is_some() {
+                end_program(tx, id);
+            }
         }
     }
 }
@@ -394,6 +411,12 @@ fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
         }
         _ => tx.done(effect.id),
     }
+}
+
+/// Ends a turn that waits for a place it will not get.
+pub(super) fn give_up(tx: &mut Txn, id: TurnId, why: &str) {
+    let (why, fatal) = (why.to_owned(), true);
+    end(tx, id, Verdict::Failed { why, fatal });
 }
 
 /// Ends a turn with nothing to merge.
