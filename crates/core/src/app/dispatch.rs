@@ -27,10 +27,16 @@ fn place_turns(tx: &mut Txn) {
     let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
     for id in queued {
         let agent = tx.get::<Agent>(tx.get::<Turn>(id).agent);
-        if !agent.stopped && has_place(tx, agent.initiative) {
+        let free = !agent.stopped && !is_leaving(tx, agent.id);
+        if free && has_place(tx, agent.initiative) {
             turn::place(tx, id);
         }
     }
+}
+
+/// Its worktree is being taken away: nothing may be put into it before that is over.
+fn is_leaving(tx: &Txn, agent: AgentId) -> bool {
+    tx.pending(EffectKind::Release(agent)).is_some()
 }
 
 /// Whether one more turn of this initiative may go on now.
@@ -88,7 +94,9 @@ fn begin(tx: &mut Txn, id: TaskId) {
     });
     tx.tell("task.started", About::Task(id), []);
     let turn = turn::queue(tx, agent, kind, None);
-    turn::place(tx, turn);
+    if !is_leaving(tx, agent) {
+        turn::place(tx, turn);
+    }
 }
 
 /// Makes an agent for a task. The error is for the task to carry.
