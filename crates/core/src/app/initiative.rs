@@ -3,29 +3,43 @@
 use crate::domain::effect::{Effect, EffectKind, LandMode};
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Task, TaskState};
-use crate::domain::ids::{InitiativeId, TaskId};
+use crate::domain::ids::{InitiativeId, TaskId, TurnId};
 use crate::domain::txn::{About, Txn};
+use crate::domain::work::{Agent, Turn};
 
 use super::signal::{Outcome, Refusal, Reply, StartFacts};
-use super::{dispatch, task, tasks};
+use super::{dispatch, task, tasks, turn};
 
 /// Starts an initiative; one that is active stays so.
 pub(super) fn start(tx: &mut Txn, id: InitiativeId, facts: &StartFacts) -> Result<Reply, Refusal> {
     let initiative = tx.get::<Initiative>(id);
     match initiative.status {
-        InitiativeStatus::Active => return Ok(Reply::Done),
+        InitiativeStatus::Active => {
+            cut(tx, id);
+            return Ok(Reply::Done);
+        }
         InitiativeStatus::Paused => return resume(tx, id),
         InitiativeStatus::Draft => {}
         status => return Err(over(&initiative.slug, status)),
     }
     check_facts(initiative, facts)?;
     activate(tx, id);
-    if !tx.get::<Initiative>(id).cut {
-        tx.want(EffectKind::CutBranch(id));
-    }
+    cut(tx, id);
     tx.tell("initiative.started", About::Initiative(id), []);
     tasks::end_or_reopen(tx, id);
     Ok(Reply::Done)
+}
+
+/// Has the integration branch made, unless it is there or being made.
+pub(super) fn cut(tx: &mut Txn, id: InitiativeId) {
+    let initiative = tx.get::<Initiative>(id);
+    let kind = match initiative.tip {
+        Some(_) if initiative.adhoc => EffectKind::SyncAdhoc(id),
+        _ => EffectKind::CutBranch(id),
+    };
+    if !initiative.cut && tx.pending(kind).is_none() {
+        tx.want(kind);
+    }
 }
 
 /// Refuses a start from a base that is not there, or over a branch that is somebody else's.
@@ -106,6 +120,7 @@ pub(super) fn resume(tx: &mut Txn, id: InitiativeId) -> Result<Reply, Refusal> {
         InitiativeStatus::Active => Ok(Reply::Done),
         InitiativeStatus::Paused => {
             activate(tx, id);
+            cut(tx, id);
             tx.tell("initiative.resumed", About::Initiative(id), []);
             Ok(Reply::Done)
         }
@@ -234,8 +249,31 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
     }
 }
 
-/// Without its branch nothing of an initiative can go on: its tasks say why.
+/// Without its branch nothing of an initiative can go on: its tasks say why. A branch that could
+/// only not be brought up to its base is there.
 fn not_cut(tx: &mut Txn, id: InitiativeId, why: &str) {
+    let there = tx.get::<Initiative>(id).tip.is_some();
+    if there {
+        tx.change::<Initiative>(id, |initiative| initiative.cut = true);
+    } else {
+        fail_all(tx, id, why);
+    }
+    tx.tell(
+        "initiative.branch-refused",
+        About::Initiative(id),
+        [("error", Value::Text(tasks::bounded(why)))],
+    );
+}
+
+fn fail_all(tx: &mut Txn, id: InitiativeId, why: &str) {
+    let why = format!("the integration branch could not be made: {why}");
+    let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
+    for turn in queued {
+        let agent = tx.get::<Turn>(turn).agent;
+        if tx.get::<Agent>(agent).initiative == id {
+            turn::give_up(tx, turn, &why);
+        }
+    }
     let waiting: Vec<TaskId> = tx
         .state()
         .tasks_of(id)
@@ -243,15 +281,6 @@ fn not_cut(tx: &mut Txn, id: InitiativeId, why: &str) {
         .map(|task| task.id)
         .collect();
     for task in waiting {
-        tasks::fail(
-            tx,
-            task,
-            &format!("the integration branch could not be made: {why}"),
-        );
+        tasks::fail(tx, task, &why);
     }
-    tx.tell(
-        "initiative.branch-refused",
-        About::Initiative(id),
-        [("error", Value::Text(tasks::bounded(why)))],
-    );
 }

@@ -74,8 +74,16 @@ pub(super) fn retry(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
         tx.change::<Agent>(agent, |agent| agent.stopped = false);
     }
     tasks::set_state(tx, id, TaskState::Todo { not_before: None });
+    if is_active(tx, id) {
+        initiative::cut(tx, tx.get::<Task>(id).initiative);
+    }
     tx.tell("task.retried", About::Task(id), []);
     Ok(Reply::Task(id))
+}
+
+fn is_active(tx: &Txn, id: TaskId) -> bool {
+    let row = tx.get::<Initiative>(tx.get::<Task>(id).initiative);
+    row.status == InitiativeStatus::Active
 }
 
 /// Takes a task out of everybody's hands; `false` when its branch is being moved right now.
@@ -414,6 +422,12 @@ pub(super) fn spawn(
 fn adhoc(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<InitiativeId, Refusal> {
     use crate::domain::effect::EffectKind;
     if let Some(id) = tx.state().index().initiative(project, ADHOC) {
+        if tx.get::<Initiative>(id).status == InitiativeStatus::Cancelled {
+            // What was called off is over; what is started now is new.
+            initiative::activate(tx, id);
+            tx.change::<Initiative>(id, |initiative| initiative.ended_at = None);
+            tx.tell("initiative.reopened", About::Initiative(id), []);
+        }
         let idle = !tx
             .state()
             .index()
