@@ -1,4 +1,5 @@
-//! Runs seeds of the simulator: `simulate [--seeds N] [--from S] [--tasks MAX] [--threads T]`.
+//! Runs seeds of the simulator: `simulate [--seeds N] [--from S] [--tasks MAX] [--threads T]
+//! [--trail LINES]`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,13 +9,14 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cw_testkit::simulator;
+use cw_testkit::simulator::{self, Setup};
 
 struct Options {
     seeds: u64,
     from: u64,
     tasks: usize,
     threads: usize,
+    trail: usize,
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -23,6 +25,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         from: 1,
         tasks: 50,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        trail: Setup::default().trail,
     };
     while let Some(word) = words.next() {
         let value = words
@@ -36,6 +39,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--seeds" => options.seeds = number,
             "--from" => options.from = number,
             "--tasks" => options.tasks = small,
+            "--trail" => options.trail = small,
             "--threads" => options.threads = small.max(1),
             _ => return Err(format!("unknown option '{word}'")),
         }
@@ -53,7 +57,16 @@ fn main() -> ExitCode {
     };
     // A panic is told with its seed; where it came from is told by RUST_BACKTRACE as ever.
     let began = Instant::now();
-    let report = simulator::run(options.from, options.seeds, options.threads, options.tasks);
+    let report = simulator::run(
+        options.from,
+        options.seeds,
+        options.threads,
+        Setup {
+            most: options.tasks,
+            trail: options.trail,
+            ..Setup::default()
+        },
+    );
     let took = began.elapsed().as_secs_f64();
     for failure in &report.failures {
         println!("{failure}\n");

@@ -191,7 +191,7 @@ impl Git {
         shared
             .enumerate()
             .filter(|(_, word)| *word != 0)
-            .last()
+            .next_back()
             .map_or(0, |(at, word)| {
                 u32::try_from(at).unwrap_or(0) * 64 + 63 - word.leading_zeros()
             })

@@ -56,6 +56,19 @@ pub struct Setup {
     pub most: usize,
     /// A fault put in on purpose.
     pub mutant: Option<Mutant>,
+    /// How many of the last things that happened are told of a run that fails.
+    pub trail: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            most: 50,
+            mutant: None,
+            trail: 30,
+        }
+    }
 }
 
 /// A run that found something.
@@ -143,9 +156,10 @@ fn guarded(sim: &mut Sim) -> Result<(), Broken> {
     })
 }
 
-/// Runs `seeds` seeds from `from` on, over so many threads, and stops after a few failures.
+/// Runs `seeds` seeds from `from` on, over so many threads, and stops after a few failures;
+/// the rest of what to run is as `setup` says.
 #[must_use]
-pub fn run(from: u64, seeds: u64, threads: usize, most: usize) -> Report {
+pub fn run(from: u64, seeds: u64, threads: usize, setup: Setup) -> Report {
     let next = AtomicU64::new(from);
     let report = Mutex::new(Report::default());
     let work = || {
@@ -156,11 +170,7 @@ pub fn run(from: u64, seeds: u64, threads: usize, most: usize) -> Report {
                 break;
             }
             own.seeds += 1;
-            match run_one(Setup {
-                seed,
-                most,
-                mutant: None,
-            }) {
+            match run_one(Setup { seed, ..setup }) {
                 Ok((steps, decisions)) => {
                     own.steps += steps;
                     own.decisions += decisions;

@@ -189,24 +189,15 @@ pub(super) fn perform(world: &mut World, job: &Job) -> Result<Outcome, Broken> {
             new,
             gated,
         } => {
+            let branch = Branch::Integration(*initiative);
             if *gated && !world.gated.contains(new) {
                 return Err(Broken::new(format!(
                     "every tree on the integration branch passed its gates: commit {new} did not"
                 )));
             }
-            let branch = Branch::Integration(*initiative);
             let moved = world.git.advance(branch, *old, *new, (*task, *attempt));
             world.watch_branch(*initiative)?;
-            match moved {
-                Moved::Done => {
-                    world.merged.insert(*task, Some(*new));
-                    Outcome::Advanced
-                }
-                Moved::ByOthers(now) => Outcome::Moved {
-                    now: now.map(oid),
-                    foreign: true,
-                },
-            }
+            moved_to(world, moved, *task, *new)
         }
         Ask::Release(agent) => {
             world.alone(*agent, "its worktree was taken away")?;
@@ -326,6 +317,19 @@ fn gate(world: &mut World, result: CommitNo) -> Outcome {
         code: Some(i32::from(!passed)),
         output: String::new(),
     })
+}
+
+fn moved_to(world: &mut World, moved: Moved, task: TaskId, new: CommitNo) -> Outcome {
+    match moved {
+        Moved::Done => {
+            world.merged.insert(task, Some(new));
+            Outcome::Advanced
+        }
+        Moved::ByOthers(now) => Outcome::Moved {
+            now: now.map(oid),
+            foreign: true,
+        },
+    }
 }
 
 fn land(world: &mut World, id: InitiativeId, mode: LandMode) -> Outcome {

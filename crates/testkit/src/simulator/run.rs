@@ -21,9 +21,6 @@ use super::watch::{self, Watch};
 use super::world::World;
 use super::{Broken, Mutant, Setup, plans};
 
-/// How many of the last things that happened are told.
-const TRAIL: usize = 40;
-
 /// One run.
 pub(super) struct Sim {
     pub(super) mutant: Option<Mutant>,
@@ -41,6 +38,7 @@ pub(super) struct Sim {
     pub(super) steps: u64,
     pub(super) trail: Option<VecDeque<String>>,
     every_step: bool,
+    most_told: usize,
     calm_at: i64,
     calm_steps: u64,
     next_look: u64,
@@ -94,6 +92,7 @@ impl Sim {
             steps: 0,
             trail: traced.then(VecDeque::new),
             every_step: traced,
+            most_told: setup.trail,
             calm_at: wild,
             calm_steps: 0,
             next_look: 0,
@@ -296,7 +295,7 @@ impl Sim {
         if self.calm_steps > 3_000 + 120 * tasks {
             return Err(self.stuck());
         }
-        if self.calm_steps % 16 != 0 || !server.is_saved() {
+        if !self.calm_steps.is_multiple_of(16) || !server.is_saved() {
             return Ok(false);
         }
         if self.agenda.is_quiet()
@@ -352,7 +351,7 @@ impl Sim {
     /// Adds a line to what is told when a run fails.
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trail) = &mut self.trail {
-            if trail.len() == TRAIL {
+            if trail.len() >= self.most_told {
                 trail.pop_front();
             }
             let mut line = format!("{:>7} {:>8} ms  {}", self.steps, self.agenda.now, line());

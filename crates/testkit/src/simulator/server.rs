@@ -147,7 +147,9 @@ impl Sim {
     /// Has a signal decided. A refusal changes nothing.
     pub(super) fn decide(&mut self, signal: Signal) -> Result<Result<Reply, Refusal>, Broken> {
         let now = Timestamp(self.agenda.now);
-        let fails = !self.world.temper.calm && self.chance.hits(3);
+        // A server that cannot save its first decision does not start.
+        let may_fail = self.project.is_some() && signal != Signal::Started;
+        let fails = !self.world.temper.calm && may_fail && self.chance.hits(3);
         self.tell(&signal);
         let Some(server) = &mut self.server else {
             return Err(Broken::new("the simulator asked a dead server"));

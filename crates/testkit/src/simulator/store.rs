@@ -35,7 +35,7 @@ impl Ledger {
     }
 
     /// What a second step has still to save is saved now.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         for row in std::mem::take(&mut self.owed) {
             self.rows.insert(row.key(), row);
         }
@@ -69,7 +69,7 @@ impl Store for Ledger {
 
     fn load(&mut self) -> Result<Loaded, StoreError> {
         Ok(Loaded {
-            rows: self.rows.values().cloned().collect(),
+            rows: self.rows.values().chain(&self.owed).cloned().collect(),
             last_seq: self.last_seq,
         })
     }
