@@ -23,6 +23,7 @@ mod land;
 mod lane;
 mod locks;
 mod markers;
+mod origin;
 mod prepare;
 mod refs;
 mod release;
@@ -37,7 +38,7 @@ use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{
     Advance, Advanced, Collect, Collected, Cut, CutBranch, Diff, GateCheckout, Inspection, Kept,
-    Land, Landed, MergeInto, MergedInto, Prepare, Prepared, Preview, Release, Released, SyncBranch,
+    Land, Landed, MergeInto, MergedInto, Origin, OriginOf, Prepare, Prepared, Preview, Release, Released, SyncBranch,
     Synced, Trial, Trialled, WorkspaceError, Workspaces, Worktree,
 };
 
@@ -201,6 +202,10 @@ impl Workspaces for GitWorkspaces {
         self.on(repo, "the commits cannot be counted", |repo| {
             repo.commits_between(base, head)
         })
+    }
+
+    fn origin(&self, dir: &Path, ask: &OriginOf) -> Result<Option<Origin>, WorkspaceError> {
+        origin::origin(&self.door, dir, ask).map_err(|e| e.explain("the origin cannot be found"))
     }
 
     fn empty_trash(&self, repo: &Path, before: Timestamp) -> Result<(), WorkspaceError> {

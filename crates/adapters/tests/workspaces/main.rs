@@ -8,6 +8,7 @@ mod collect;
 mod killed;
 mod land;
 mod lane;
+mod origin;
 mod prepare;
 mod release;
 mod view;

@@ -492,6 +492,37 @@ pub struct Kept {
     pub commit: Oid,
 }
 
+/// Asks where a commit or a line came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OriginOf {
+    /// A commit, in a user's words.
+    Revision(String),
+    /// A line of a file, as it was last committed.
+    Line {
+        /// The file, relative to the folder that is asked from.
+        path: String,
+        /// The line, from 1.
+        line: u32,
+        /// The revision that is looked at; `None`: the checkout's files as they lie there.
+        at: Option<String>,
+    },
+}
+
+/// A commit, as far as the repository tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The commit.
+    pub commit: Oid,
+    /// Its first line.
+    pub subject: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its trailers, in order: name and value.
+    pub trailers: Vec<(String, String)>,
+    /// The text of the line that was asked for.
+    pub line: Option<String>,
+}
+
 /// Version control, one method for each step of the work. Blocking; callable from many threads.
 /// Never touches a branch outside `cw/`, a worktree outside its own folder, or the user's stash;
 /// only [`Workspaces::land`] moves a base branch.
@@ -535,6 +566,9 @@ pub trait Workspaces: Send + Sync {
     fn is_ancestor(&self, repo: &Path, old: &Oid, new: &Oid) -> Result<bool, WorkspaceError>;
     /// How many commits `head` has that `base` has not.
     fn commits_between(&self, repo: &Path, base: &Oid, head: &Oid) -> Result<u64, WorkspaceError>;
+    /// Where a commit or a line came from; `dir` is any folder of a checkout. `None`: there is no
+    /// such commit, file or line, or the line is not committed.
+    fn origin(&self, dir: &Path, ask: &OriginOf) -> Result<Option<Origin>, WorkspaceError>;
     /// Deletes for good what was released before `before`.
     fn empty_trash(&self, repo: &Path, before: Timestamp) -> Result<(), WorkspaceError>;
 }
