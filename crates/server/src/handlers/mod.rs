@@ -4,10 +4,17 @@
 pub mod agent;
 pub mod diff;
 pub mod files;
+pub mod initiative;
+pub mod log;
 pub mod me;
 pub mod merge;
 pub mod message;
+pub mod plan;
+pub mod project;
+pub mod run;
 pub mod server;
+pub mod task;
+pub mod why;
 pub mod worktree;
 
 use crate::rpc::Table;
@@ -23,5 +30,11 @@ pub fn table() -> Table {
     server::register(&mut table);
     files::register(&mut table);
     worktree::register(&mut table);
+    why::register(&mut table);
+    project::register(&mut table);
+    plan::register(&mut table);
+    run::register(&mut table);
+    initiative::register(&mut table);
+    task::register(&mut table);
     table
 }

@@ -1,8 +1,12 @@
 //! From rows to what travels. One direction only, and no rules: what a status is, the core says.
 
 pub mod agent;
+pub mod graph;
+pub mod initiative;
 pub mod merge;
 pub mod message;
+pub mod plan;
+pub mod project;
 pub mod task;
 pub mod worktree;
 

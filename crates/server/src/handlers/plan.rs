@@ -1,0 +1,303 @@
+//! Plan files: read, stored, written out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cw_core::app::{Applied, Command, Reply, StartFacts, written};
+use cw_core::domain::config::Config;
+use cw_core::domain::hierarchy::{Initiative, InitiativeStatus, Project};
+use cw_core::domain::ids::ProjectId;
+use cw_core::domain::plan::{
+    PLAN_BYTES, PlanDocument, PlanError, build, export, outline, read_bytes, resolve,
+};
+use cw_core::domain::state::State;
+use cw_wire::plan_call::{
+    PlanApplied, PlanApply, PlanApplyInput, PlanCheck, PlanCheckInput, PlanChecked, PlanExport,
+    PlanExported, PlanFormat, PlanText,
+};
+use cw_wire::{ErrorCode, ErrorView, InitiativeTasks, InitiativeView, PlanJson, Target};
+
+use crate::app::{App, Fault};
+use crate::faults::{internal, workspace};
+use crate::rpc::Table;
+use crate::views;
+
+/// Answers what is about plans.
+pub fn register(table: &mut Table) {
+    table.user::<PlanCheck, _, _>(check);
+    table.user::<PlanApply, _, _>(apply);
+    table.user::<PlanExport, _, _>(exported);
+}
+
+/// Reads a plan in either form by the same rules.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(super) fn read(plan: &PlanText) -> Result<PlanDocument, Fault> {
+    let name = bounded(&plan.name);
+    let read = match plan.format {
+        PlanFormat::Markdown => read_bytes(plan.text.as_bytes(), &name),
+        PlanFormat::Json => read_json(&plan.text, &name),
+    };
+    read.map_err(|errors| views::plan::faults(&errors))
+}
+
+fn bounded(name: &str) -> String {
+    name.chars().take(300).collect()
+}
+
+fn read_json(text: &str, name: &str) -> Result<PlanDocument, Vec<PlanError>> {
+    let fault = |line: usize, what: &str, cause: String, hint: &str| {
+        vec![PlanError {
+            file: name.to_owned(),
+            line: u32::try_from(line).unwrap_or(0),
+            what: what.to_owned(),
+            cause: Some(cause),
+            hint: Some(hint.to_owned()),
+        }]
+    };
+    if text.len() > PLAN_BYTES {
+        let cause = format!("it has {} bytes, more than {PLAN_BYTES}", text.len());
+        return Err(fault(
+            0,
+            "the plan is too large",
+            cause,
+            "divide it into several initiatives",
+        ));
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    let plan: PlanJson = serde_json::from_str(text).map_err(|error| {
+        fault(
+            error.line(),
+            "the plan is not JSON of the right shape",
+            error.to_string(),
+            "`cw plan schema` prints what it looks like",
+        )
+    })?;
+    let sections = plan.headings().into_iter().map(views::plan::section);
+    build(sections.collect(), name)
+}
+
+/// Does what takes long with a large plan off the async threads.
+pub(super) async fn read_apart(app: &Arc<App>, plan: PlanText) -> Result<PlanDocument, Fault> {
+    app.blocking(move |_| read(&plan)).await
+}
+
+async fn check(app: Arc<App>, input: PlanCheckInput) -> Result<PlanChecked, Fault> {
+    let document = read_apart(&app, input.plan).await?;
+    let mut warnings = Vec::new();
+    // Whether its agents are known can be told only where there is a project.
+    if let Ok(id) = app.project(input.dir).await {
+        let config = app.config(id).await?;
+        warnings.extend(unknown_agents(&document, &config));
+    }
+    app.blocking(move |_| {
+        let resolved = resolve(&outline(&document)).unwrap_or_default();
+        let tasks: Vec<&String> = tasks(&document).map(|task| &task.id).collect();
+        if tasks.is_empty() {
+            warnings.push("the plan has no tasks".into());
+        }
+        let plans = document.phases.iter().map(|phase| phase.plans.len()).sum();
+        Ok(PlanChecked {
+            initiative: document.initiative.id.clone(),
+            title: document.initiative.title.clone(),
+            phases: count(document.phases.len()),
+            plans: count(plans),
+            tasks: resolved
+                .order()
+                .iter()
+                .filter_map(|at| tasks.get(*at).map(ToString::to_string))
+                .collect(),
+            warnings,
+        })
+    })
+    .await
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn tasks(document: &PlanDocument) -> impl Iterator<Item = &cw_core::domain::plan::Task> {
+    let plans = document.phases.iter().flat_map(|phase| &phase.plans);
+    plans.flat_map(|plan| &plan.tasks)
+}
+
+fn unknown_agents(document: &PlanDocument, config: &Config) -> Option<String> {
+    let unknown = tasks(document).find_map(|task| {
+        let agent = task.agent.as_ref()?;
+        config.agent(agent).is_none().then_some((task, agent))
+    });
+    unknown.map(|(task, agent)| {
+        format!(
+            "there is no agent '{agent}' in cw.toml; task '{}' wants it",
+            task.id
+        )
+    })
+}
+
+/// A plan that is to be stored.
+pub(super) struct Storing {
+    pub(super) project: ProjectId,
+    pub(super) plan: PlanDocument,
+    pub(super) agent: Option<String>,
+    pub(super) max_agents: Option<u32>,
+    pub(super) dry_run: bool,
+    pub(super) starts: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+async fn apply(app: Arc<App>, input: PlanApplyInput) -> Result<PlanApplied, Fault> {
+    let plan = read_apart(&app, input.plan).await?;
+    let (project, warnings) = app.trusted(input.dir).await?;
+    let storing = Storing {
+        project,
+        plan,
+        agent: input.agent,
+        max_agents: None,
+        dry_run: input.dry_run,
+        starts: false,
+        warnings,
+    };
+    store(&app, storing).await
+}
+
+/// Stores a plan, and starts it when that is wanted.
+pub(super) async fn store(app: &Arc<App>, storing: Storing) -> Result<PlanApplied, Fault> {
+    let Storing {
+        project,
+        plan,
+        agent,
+        max_agents,
+        dry_run,
+        starts,
+        warnings,
+    } = storing;
+    let head = plan.initiative.clone();
+    let (slug, named) = (head.id.clone(), head.base.clone());
+    let (root, base, known) = app
+        .read(move |state| base_of(state, project, &slug, named))
+        .await?;
+    let start = if starts {
+        let branch = format!("cw/{}/integration", head.id);
+        Some(facts(app, root, base.clone(), branch).await?)
+    } else {
+        None
+    };
+    let total = tasks(&plan).count();
+    let reply = app
+        .command(Command::Apply {
+            project,
+            plan: Box::new(plan),
+            agent,
+            max_agents,
+            dry_run,
+            start,
+        })
+        .await?;
+    let Reply::Applied(applied) = reply else {
+        return Err(internal("storing a plan told nothing"));
+    };
+    let initiative = match known.or(applied.initiative) {
+        Some(id) => app
+            .read(move |state| Ok(views::initiative::all(state, [id]).pop()))
+            .await?
+            .ok_or_else(|| internal("the initiative is gone"))?,
+        None => unstored(&head, base, count(total)),
+    };
+    Ok(told(applied, initiative, dry_run, warnings))
+}
+
+fn told(
+    applied: Applied,
+    mut initiative: InitiativeView,
+    dry_run: bool,
+    warnings: Vec<String>,
+) -> PlanApplied {
+    if dry_run && !applied.created {
+        initiative.tasks.total += count(applied.added.len());
+    }
+    PlanApplied {
+        initiatives: vec![initiative],
+        dry_run,
+        created: applied.added,
+        updated: applied.updated,
+        unchanged: applied.unchanged,
+        gone: applied.gone,
+        warnings,
+    }
+}
+
+/// The root of a project, the base that a plan will have, and the initiative if it is known.
+#[allow(clippy::type_complexity, reason = "three answers of one look")]
+fn base_of(
+    state: &State,
+    project: ProjectId,
+    slug: &str,
+    named: Option<String>,
+) -> Result<(PathBuf, String, Option<cw_core::domain::ids::InitiativeId>), Fault> {
+    let row = state
+        .get::<Project>(project)
+        .ok_or_else(|| ErrorView::new(ErrorCode::NotFound, "no such project"))?;
+    let known = state.index().initiative(project, slug);
+    let base = named
+        .or_else(|| Some(state.get::<Initiative>(known?)?.base.clone()))
+        .or_else(|| state.config(project)?.base.clone())
+        .unwrap_or_else(|| row.base.clone());
+    Ok((PathBuf::from(&row.root), base, known))
+}
+
+/// What is found in the repository just before a start.
+pub(super) async fn facts(
+    app: &Arc<App>,
+    root: PathBuf,
+    base: String,
+    branch: String,
+) -> Result<StartFacts, Fault> {
+    app.blocking(move |app| {
+        let tip = |branch: &str| {
+            let tip = app.ports.workspaces.branch_tip(&root, branch);
+            tip.map_err(workspace)
+        };
+        Ok(StartFacts {
+            base: tip(&base)?,
+            branch: tip(&branch)?,
+        })
+    })
+    .await
+}
+
+/// An initiative as it would be.
+fn unstored(head: &cw_core::domain::plan::Initiative, base: String, total: u32) -> InitiativeView {
+    InitiativeView {
+        id: head.id.clone(),
+        title: head.title.clone(),
+        status: views::initiative::status(InitiativeStatus::Draft),
+        base,
+        branch: format!("cw/{}/integration", head.id),
+        tasks: InitiativeTasks {
+            total,
+            ..InitiativeTasks::default()
+        },
+        cost_usd: 0.0,
+        project: None,
+        tip: None,
+        created_at: None,
+    }
+}
+
+async fn exported(app: Arc<App>, input: Target) -> Result<PlanExported, Fault> {
+    let id = app.initiative(input.dir, input.id).await?;
+    let document = app
+        .read(move |state| Ok(written(state, id)))
+        .await?
+        .ok_or_else(|| internal("the initiative is gone"))?;
+    app.blocking(move |_| {
+        let plan = serde_json::to_value(views::plan::json(&document));
+        Ok(PlanExported {
+            text: export(&document),
+            plan: plan.map_err(|error| internal(error.to_string()))?,
+        })
+    })
+    .await
+}
