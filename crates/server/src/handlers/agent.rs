@@ -9,8 +9,9 @@ use cw_core::domain::ids::{AgentId, ProjectId, TurnId};
 use cw_core::domain::work::{Agent, Turn, TurnState};
 use cw_core::ports::agents::{RunId, RunState};
 use cw_wire::agent::{
-    AgentDetail, AgentDiff, AgentList, AgentListing, AgentRemove, AgentResume, AgentResumeInput,
-    AgentSay, AgentShow, AgentShown, AgentStop, SayInput, Spawn, SpawnInput, Spawned, StopAll,
+    AgentDetail, AgentDiff, AgentList, AgentListing, AgentLog, AgentRemove, AgentResume,
+    AgentResumeInput, AgentSay, AgentShow, AgentShown, AgentStop, SayInput, Spawn, SpawnInput,
+    Spawned, StopAll,
 };
 use cw_wire::task::DiffView;
 use cw_wire::{ErrorCode, ErrorView, MessageList, Scope, Target};
@@ -37,6 +38,10 @@ pub fn register(table: &mut Table) {
     table.user::<StopAll, _, _>(stop_all);
     table.user::<AgentResume, _, _>(resume);
     table.user::<AgentSay, _, _>(say);
+    table.user::<AgentLog, _, _>(|app, input| async move {
+        let agent = app.agent(input.dir.clone(), input.id.clone()).await?;
+        super::log::read(app, agent, &input).await
+    });
     table.user::<AgentDiff, _, _>(diff);
     table.user::<AgentRemove, _, _>(remove);
 }
