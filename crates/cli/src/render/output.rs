@@ -132,7 +132,9 @@ pub(crate) fn draw_error(error: &ErrorView, style: Style) -> String {
         style.paint(Tone::Bad, "error:"),
         set_in(&error.message)
     );
-    for detail in &error.details {
+    // A single finding is what the message says already.
+    let several = error.details.len() > 1;
+    for detail in error.details.iter().filter(|_| several) {
         let place = match (&detail.file, detail.line) {
             (Some(file), Some(line)) => format!("{}:{line}: ", escape::line(file)),
             (Some(file), None) => format!("{}: ", escape::line(file)),
@@ -182,9 +184,16 @@ mod tests {
             message: "unknown key `afer`".into(),
             hint: Some("after".into()),
         });
+        error.details.push(ErrorDetail {
+            file: Some("plan.md".into()),
+            line: Some(9),
+            message: "an empty title".into(),
+            hint: None,
+        });
         insta::assert_snapshot!(draw_error(&error, Style { colour: false }), @r"
         error: the plan cannot be read
           plan.md:7: unknown key `afer` (after)
+          plan.md:9: an empty title
         cause: two faults
                in one file
         hint: see ^[[1mthe docs

@@ -57,6 +57,12 @@ impl Ran {
     }
 }
 
+/// The program under test: the one that was built with the tests, or another that
+/// `CW_TEST_PROGRAM` names (a release build, say).
+pub fn program() -> PathBuf {
+    std::env::var_os("CW_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_cw").into(), PathBuf::from)
+}
+
 pub struct Stage {
     dir: TempDir,
     pub home: PathBuf,
@@ -164,7 +170,7 @@ impl Stage {
 
     /// `cw` with a clean environment, in the repository.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cw"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .current_dir(&self.repo)
@@ -217,13 +223,14 @@ impl Stage {
     /// One task as the list shows it.
     #[track_caller]
     pub fn task(&self, id: &str) -> Value {
+        self.find_task(id)
+            .unwrap_or_else(|| panic!("there is no task {id}"))
+    }
+
+    fn find_task(&self, id: &str) -> Option<Value> {
         let list = self.json(&["task", "list"]);
         let tasks = list["tasks"].as_array().unwrap();
-        tasks
-            .iter()
-            .find(|task| task["id"] == id)
-            .unwrap_or_else(|| panic!("no {id} in {list}"))
-            .clone()
+        tasks.iter().find(|task| task["id"] == id).cloned()
     }
 
     /// The status of every task.
@@ -243,8 +250,8 @@ impl Stage {
     #[track_caller]
     pub fn wait_for(&self, id: &str, status: &str) -> Value {
         self.wait(&format!("{id} to be {status}"), || {
-            let task = self.task(id);
-            (task["status"] == status).then_some(task)
+            self.find_task(id)
+                .filter(|task| task["status"] == status)
         })
     }
 

@@ -9,7 +9,7 @@ use cw_wire::plan::{
 };
 use cw_wire::{ErrorCode, ErrorDetail, ErrorView};
 
-/// All that is wrong with a plan. The message tells the first of it in full.
+/// All that is wrong with a plan: one fault as it is, several each in its place.
 #[must_use]
 pub fn faults(errors: &[PlanError]) -> ErrorView {
     let mut view = match errors {
@@ -19,10 +19,11 @@ pub fn faults(errors: &[PlanError]) -> ErrorView {
             hint: only.hint.clone(),
             ..ErrorView::new(ErrorCode::Usage, only.to_string())
         },
-        [first, more @ ..] => ErrorView::new(
+        [first, ..] => ErrorView::new(
             ErrorCode::Usage,
-            format!("{first}, and {} more errors", more.len()),
-        ),
+            format!("{}: {} errors", first.file, errors.len()),
+        )
+        .hint("mend them and try again; nothing was stored"),
     };
     view.details = errors.iter().map(detail).collect();
     view
