@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod diff;
+pub mod doctor;
 pub mod files;
 pub mod initiative;
 pub mod log;
@@ -31,6 +32,7 @@ pub fn table() -> Table {
     files::register(&mut table);
     worktree::register(&mut table);
     why::register(&mut table);
+    doctor::register(&mut table);
     project::register(&mut table);
     plan::register(&mut table);
     run::register(&mut table);

@@ -109,7 +109,7 @@ pub(super) async fn spare(app: &Arc<App>, project: Project) -> Result<Vec<Spare>
             }
             let owner = views::worktree::owner(state, &places, &project, tree);
             let way = match owner {
-                Some(agent) if views::worktree::is_own(&places, agent, tree) => {
+                Some(agent) if agent.housed && views::worktree::is_own(&places, agent, tree) => {
                     Way::Agent(agent.id)
                 }
                 _ => {

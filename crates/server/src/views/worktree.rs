@@ -84,10 +84,10 @@ pub fn owner<'s>(
         .find(|agent| agent.project == project.id && agent.worktree == inside)
 }
 
-/// The worktree is the agent's own, as far as the rows know.
+/// The worktree is where the agent's own belongs.
 #[must_use]
 pub fn is_own(places: &Places, agent: &Agent, tree: &Worktree) -> bool {
-    agent.housed && places.worktrees.join(&agent.worktree) == tree.path
+    places.worktrees.join(&agent.worktree) == tree.path
 }
 
 /// The agent may need its worktree again without being given a new task.
