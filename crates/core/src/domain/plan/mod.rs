@@ -23,7 +23,7 @@ mod section;
 mod values;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use build::{build, build_task};
 pub use check::{check, outline};

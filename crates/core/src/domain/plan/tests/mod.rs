@@ -4,7 +4,7 @@ mod drafts;
 mod hostile;
 mod order;
 mod reading;
-mod round_trip;
+pub(crate) mod round_trip;
 
 use super::{PlanDocument, PlanError, Task, read};
 

@@ -88,7 +88,7 @@ fn task() -> impl Strategy<Value = Task> {
     })
 }
 
-fn plans() -> impl Strategy<Value = PlanDocument> {
+pub(crate) fn plans() -> impl Strategy<Value = PlanDocument> {
     let plan = (title(), text(), prop::collection::vec(task(), 0..3));
     let phase = (title(), text(), prop::collection::vec(plan, 0..3));
     let initiative = (
