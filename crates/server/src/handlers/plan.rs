@@ -301,3 +301,73 @@ async fn exported(app: Arc<App>, input: Target) -> Result<PlanExported, Fault> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(format: PlanFormat, text: &str) -> PlanText {
+        PlanText {
+            name: "plan.md".into(),
+            format,
+            text: text.into(),
+        }
+    }
+
+    const MARKDOWN: &str = "# Job\n- budget: $20\n\nWhy.\n\n## One\n### A\n#### X\n- touches: a/**, \
+                            b.{rs,toml}\n- verify: true\n- review: human\n- timeout: 1h30m\n\nDo it.\n\n\
+                            #### Y\n- after: none\n- kind: approval\n- priority: low\n";
+
+    #[test]
+    fn the_json_form_of_a_plan_is_read_as_the_same_plan() {
+        let plan = read(&text(PlanFormat::Markdown, MARKDOWN)).unwrap();
+        let json = serde_json::to_string(&views::plan::json(&plan)).unwrap();
+        assert_eq!(read(&text(PlanFormat::Json, &json)).unwrap(), plan);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_line() {
+        let fault = read(&text(
+            PlanFormat::Markdown,
+            "# Job\n#### X\n- after: nowhere\n- prio: high\n",
+        ))
+        .unwrap_err();
+        assert_eq!(fault.code, ErrorCode::Usage);
+        let lines: Vec<_> = fault.details.iter().map(|detail| detail.line).collect();
+        assert_eq!(lines, [Some(3), Some(4)]);
+        assert!(
+            fault.message.starts_with("plan.md: 2 "),
+            "{}",
+            fault.message
+        );
+        assert!(
+            fault
+                .details
+                .iter()
+                .all(|d| d.file.as_deref() == Some("plan.md"))
+        );
+    }
+
+    #[test]
+    fn a_cycle_is_spelled_out() {
+        let fault = read(&text(
+            PlanFormat::Markdown,
+            "# Job\n#### X\n- after: y\n#### Y\n- after: x\n",
+        ))
+        .unwrap_err();
+        let told = format!("{} {:?}", fault.message, fault.cause);
+        assert!(
+            told.contains('x') && told.contains('y') && told.contains("(line 2)"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn json_that_is_no_plan_is_told_with_its_line() {
+        let fault = read(&text(PlanFormat::Json, "{\n  \"title\": 3\n}")).unwrap_err();
+        assert_eq!(fault.code, ErrorCode::Usage);
+        assert_eq!(fault.details[0].line, Some(2));
+        let fault = read(&text(PlanFormat::Json, "{\"title\": \"x\", \"colour\": 1}")).unwrap_err();
+        assert!(fault.cause.unwrap().contains("colour"));
+    }
+}

@@ -45,7 +45,7 @@ pub fn costs(state: &State) -> BTreeMap<InitiativeId, Usd> {
     let mut costs: BTreeMap<InitiativeId, Usd> = BTreeMap::new();
     for agent in state.all::<Agent>() {
         let cost = costs.entry(agent.initiative).or_default();
-        *cost = *cost + agent.cost;
+        *cost += agent.cost;
     }
     costs
 }

@@ -50,3 +50,6 @@ fn json(value: &Value) -> serde_json::Value {
         Value::List(values) => values.as_slice().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl<'s> Tasks<'s> {
         let mut used: HashMap<TaskId, (Usd, u64)> = HashMap::new();
         for agent in state.all::<Agent>() {
             let (cost, tokens) = used.entry(agent.task).or_default();
-            *cost = *cost + agent.cost;
+            *cost += agent.cost;
             *tokens = tokens.saturating_add(agent.tokens);
         }
         Self {
