@@ -111,7 +111,8 @@ fn claude_works_through_a_plan_on_a_clone_of_this_repository() {
     bounced_sessions_went_on(&stage, &model);
     costs_add_up(&stage, &model);
     nothing_is_left_over(&stage);
-    assert_eq!(Untouched::see(&stage), before);
+    let touched = Untouched::see(&stage).differences(&before);
+    assert!(touched.is_empty(), "{}", touched.join("\n"));
     the_key_was_handed_on_and_is_nowhere(&stage);
 }
 
@@ -399,7 +400,8 @@ fn the_key_was_handed_on_and_is_nowhere(stage: &Stage) {
         stage.file_at(BRANCH, "tour/key.txt"),
         String::from_utf8_lossy(&check.stdout).trim_end()
     );
-    for (path, bytes) in everything_under(&stage.home) {
+    let git = everything_under(&stage.repo.join(".git"));
+    for (path, bytes) in everything_under(&stage.home).into_iter().chain(git) {
         let found = bytes
             .windows(KEY.len())
             .any(|window| window == KEY.as_bytes());

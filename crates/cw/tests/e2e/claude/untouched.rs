@@ -1,56 +1,84 @@
 //! What `cw` has no business to change in a user's repository, to be compared before and after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::stage::Stage;
 
-/// All that is the user's in a repository.
-#[derive(Debug, PartialEq)]
-pub(super) struct Untouched {
-    head: String,
-    refs: Vec<String>,
-    status: String,
-    index: String,
-    stash: String,
-    config: String,
-    /// The files of the checkout, what git does not know too.
-    files: BTreeMap<PathBuf, Vec<u8>>,
-    hooks: Vec<(PathBuf, Vec<u8>)>,
-    /// Whatever else lies in git's folder.
-    entries: Vec<String>,
-}
+/// All that is the user's in a repository: what it is, and its value.
+pub(super) struct Untouched(BTreeMap<String, Vec<u8>>);
 
 impl Untouched {
     pub(super) fn see(stage: &Stage) -> Self {
         let git = stage.repo.join(".git");
+        let asked = |args: &[&str]| {
+            (
+                format!("git {}", args.join(" ")),
+                stage.git(args).into_bytes(),
+            )
+        };
+        let mut seen: BTreeMap<String, Vec<u8>> = [
+            asked(&[
+                "--no-optional-locks",
+                "status",
+                "--porcelain=v2",
+                "--untracked-files=all",
+            ]),
+            asked(&["ls-files", "--stage", "-v"]),
+            asked(&["stash", "list", "--format=%H %gs"]),
+            asked(&["config", "--local", "--list"]),
+            (
+                "entries of .git".to_owned(),
+                entries(&git).join("\n").into_bytes(),
+            ),
+        ]
+        .into();
         let refs = stage.git(&[
             "for-each-ref",
             "--format=%(refname) %(objectname) %(symref)",
         ]);
         let theirs =
             |line: &&str| !line.starts_with("refs/heads/cw/") && !line.starts_with("refs/cw/");
-        let files = stage.git(&["ls-files", "--cached", "--others"]);
-        Self {
-            head: std::fs::read_to_string(git.join("HEAD")).unwrap(),
-            refs: refs.lines().filter(theirs).map(str::to_owned).collect(),
-            status: stage.git(&[
-                "--no-optional-locks",
-                "status",
-                "--porcelain=v2",
-                "--untracked-files=all",
-            ]),
-            index: stage.git(&["ls-files", "--stage", "-v"]),
-            stash: stage.git(&["stash", "list", "--format=%H %gs"]),
-            config: stage.git(&["config", "--local", "--list"]),
-            files: files
-                .lines()
-                .map(|name| contents(&stage.repo.join(name)))
-                .collect(),
-            hooks: everything_under(&git.join("hooks")),
-            entries: entries(&git),
+        let refs: Vec<_> = refs.lines().filter(theirs).collect();
+        seen.insert("refs".to_owned(), refs.join("\n").into_bytes());
+        let checkout = stage.git(&["ls-files", "--cached", "--others"]);
+        let mut files: Vec<_> = checkout
+            .lines()
+            .map(|name| contents(&stage.repo.join(name)))
+            .collect();
+        files.extend(everything_under(&git.join("hooks")));
+        for name in [
+            "HEAD",
+            "logs/HEAD",
+            "logs/refs/heads/main",
+            "logs/refs/heads/feature",
+            "logs/refs/stash",
+        ] {
+            files.push(contents(&git.join(name)));
         }
+        seen.extend(
+            files
+                .into_iter()
+                .map(|(path, bytes)| (path.display().to_string(), bytes)),
+        );
+        Self(seen)
+    }
+
+    /// What is not as it was before, the old and the new.
+    pub(super) fn differences(&self, before: &Self) -> Vec<String> {
+        let shown = |all: &Self, what: &str| {
+            all.0
+                .get(what)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        };
+        let all: BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
+        let changed = all
+            .into_iter()
+            .filter(|what| self.0.get(*what) != before.0.get(*what));
+        changed
+            .map(|what| format!("{what}\n{:?}\n{:?}", shown(before, what), shown(self, what)))
+            .collect()
     }
 }
 
@@ -64,12 +92,15 @@ fn contents(path: &Path) -> (PathBuf, Vec<u8>) {
     (path.to_owned(), bytes)
 }
 
-/// The names at the top of git's folder, without those that come and go with refs and worktrees.
+/// The names at the top of git's folder, without those that come and go with refs and worktrees,
+/// and without what is by its name `cw`'s own.
 fn entries(git: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(git)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !["worktrees", "packed-refs"].contains(&name.as_str()))
+        .filter(|name| {
+            !["worktrees", "packed-refs"].contains(&name.as_str()) && !name.starts_with("cw-")
+        })
         .collect();
     names.sort();
     names
