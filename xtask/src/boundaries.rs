@@ -86,11 +86,14 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "cw-testkit",
+        // The adapters and the database only with the feature `bench`: the benchmarks' binary measures the real store.
         &[
+            "cw-adapters",
             "cw-core",
             "cw-wire",
             "axum",
             "hyper",
+            "rusqlite",
             "rustix",
             "serde",
             "serde_json",

@@ -57,16 +57,7 @@ fn route(step: &str, rest: &[String]) -> Outcome {
         "boundaries" => boundaries::check(),
         "sizes" => sizes::check(),
         "simulate" => simulate(rest),
-        "bench" => run::cargo(
-            &[
-                "run",
-                "--release",
-                "--package=cw-testkit",
-                "--bin=bench",
-                "--",
-            ],
-            rest,
-        ),
+        "bench" => bench(rest),
         _ => Err(Failure::new(format!("no such step\n{USAGE}"))),
     }
 }
@@ -94,11 +85,31 @@ fn static_checks() -> Outcome {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--features=cw-testkit/bench",
             "--quiet",
             "--",
             "--deny=warnings",
         ],
         &[],
+    )
+}
+
+/// Hands over to the test kit's benchmarks with the `cw` that people would run.
+fn bench(rest: &[String]) -> Outcome {
+    run::cargo(&["build", "--release", "--package=cw"], &[])?;
+    let cw = run::target_folder()?.join("release/cw");
+    run::cargo(
+        &[
+            "run",
+            "--release",
+            "--package=cw-testkit",
+            "--features=bench",
+            "--bin=bench",
+            "--",
+            "--cw",
+            &cw.to_string_lossy(),
+        ],
+        rest,
     )
 }
 

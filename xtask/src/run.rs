@@ -38,6 +38,15 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target_folder() -> Result<PathBuf, Failure> {
+    let metadata = output(cargo_command().args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: serde_json::Value =
+        serde_json::from_str(&metadata).map_err(|error| Failure::of("cargo metadata", error))?;
+    let folder = metadata["target_directory"].as_str().map(PathBuf::from);
+    folder.ok_or_else(|| Failure::new("cargo names no target folder"))
+}
+
 /// A command at the repository's root.
 #[expect(
     clippy::disallowed_methods,

@@ -10,6 +10,7 @@
     reason = "test-only code"
 )]
 
+pub mod bench;
 pub mod contract;
 pub mod model;
 pub mod programs;

@@ -1,0 +1,259 @@
+//! What the server itself takes: memory and processor time, with agents that print and with agents that are silent.
+
+use std::time::{Duration, Instant};
+
+use super::report::{Figure, Row};
+use super::repository::{Size, git_command};
+use super::sample::{Samples, timed};
+use super::stage::{Stage, independent, quietly, wait};
+use super::{Bench, Tried};
+
+/// The first word that makes the benchmark's own program act as an agent; see [`act`].
+pub const ACT: &str = "act-as-agent";
+/// Lines a second that a talking agent prints.
+const LINES: u32 = 50;
+
+/// Prints as many lines a second as the file `$STAGE/pace` says, until that file goes away.
+///
+/// # Errors
+/// When it is not called by a benchmark.
+pub fn act() -> Tried<()> {
+    use std::io::Write as _;
+    let stage = std::env::var_os("STAGE").ok_or("this is for benchmarks")?;
+    let path = std::path::Path::new(&stage).join("pace");
+    let mut out = std::io::stdout();
+    let (mut line, mut pace) = (0_u64, 0);
+    loop {
+        if pace == 0 || line.is_multiple_of(u64::from(LINES)) {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => pace = text.trim().parse::<u32>().unwrap_or(0),
+                Err(_) => return Ok(()),
+            }
+        }
+        if pace == 0 {
+            std::thread::sleep(Duration::from_secs(1));
+            continue;
+        }
+        line += 1;
+        let text = format!(
+            "line {line}: reading, thinking, writing a file, and telling about it at some length for the log\n"
+        );
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| error.to_string())?;
+        std::thread::sleep(Duration::from_secs(1) / pace);
+    }
+}
+
+/// Measures it.
+///
+/// # Errors
+/// When `cw` says no, or the system does not tell.
+pub fn measure(bench: &Bench) -> Tried<Figure> {
+    let mut figure = Figure::new("serving", "The server's memory and processor time");
+    let span = Duration::from_secs(if bench.options.quick { 5 } else { 30 });
+    for agents in [50, bench.options.amount(200, 50)] {
+        if agents == 50 && !figure.rows.is_empty() {
+            break;
+        }
+        with(bench, agents, span, &mut figure)?;
+    }
+    figure.note(format!(
+        "Each agent prints {LINES} lines of 90 bytes a second; sampled over {} s. Memory is what /proc says of the server's \
+         process: RSS is all that is mapped, PSS its share of it. Processor time is the sum over its threads, in nanoseconds \
+         (schedstat), over the span. Shims and agents are processes of their own and not in it.",
+        span.as_secs()
+    ));
+    Ok(figure)
+}
+
+fn with(bench: &Bench, agents: usize, span: Duration, figure: &mut Figure) -> Tried<()> {
+    let stage = Stage::bare(bench, Size::Small)?;
+    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    pace(&stage, 0)?;
+    stage.register(&[&me.to_string_lossy(), ACT], agents)?;
+    let fresh = Look::at(stage.server()?)?;
+    let plan = stage.plan(&independent("Served", "", agents))?;
+    stage.cw(&["plan", "apply", &plan])?;
+    stage.cw(&["initiative", "start", "served"])?;
+    wait(
+        &format!("{agents} agents to run"),
+        Duration::from_millis(200),
+        || {
+            let list = stage.json(&["agent", "list"])?;
+            let rows = list["agents"].as_array().ok_or("no agents in the list")?;
+            Ok(
+                (rows.iter().filter(|row| row["status"] == "running").count() >= agents)
+                    .then_some(()),
+            )
+        },
+    )?;
+    let pid = stage.server()?;
+    // What starting them left to do is over.
+    std::thread::sleep(Duration::from_secs(3));
+    let silent = over(pid, span)?;
+    if agents == 50 {
+        figure.row(agent_list(bench, &stage)?);
+        figure.row(Row::amount(
+            "fresh server, no agent: RSS",
+            fresh.rss_mb,
+            "MB",
+            None,
+        ));
+    }
+    pace(&stage, LINES)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let talking = over(pid, span)?;
+    let target = (agents == 200).then_some(80.0);
+    figure.row(Row::amount(
+        &format!("{agents} agents talking: RSS, the most seen"),
+        talking.rss_mb,
+        "MB",
+        target,
+    ));
+    figure.row(Row::amount(
+        &format!("{agents} agents talking: PSS, the most seen"),
+        talking.pss_mb,
+        "MB",
+        target,
+    ));
+    figure.row(Row::amount(
+        &format!("{agents} agents talking: processor time"),
+        talking.cpu,
+        "% of a core",
+        None,
+    ));
+    let idle = (agents == 50).then_some(0.5);
+    figure.row(Row::amount(
+        &format!("{agents} agents silent: processor time"),
+        silent.cpu,
+        "% of a core",
+        idle,
+    ));
+    figure.row(Row::amount(
+        &format!("{agents} agents silent: time of programs it started"),
+        silent.children,
+        "s",
+        Some(0.0),
+    ));
+    std::fs::remove_file(stage.file("pace")).map_err(|error| error.to_string())?;
+    stage.wait_for("merged", agents)?;
+    stage.wait_for_quiet()?;
+    std::thread::sleep(Duration::from_secs(2));
+    let after = over(pid, span)?;
+    figure.row(Row::amount(
+        &format!("idle after {agents} agents: processor time"),
+        after.cpu,
+        "% of a core",
+        Some(0.5),
+    ));
+    figure.row(Row::amount(
+        &format!("idle after {agents} agents: RSS"),
+        after.rss_mb,
+        "MB",
+        None,
+    ));
+    Ok(())
+}
+
+fn pace(stage: &Stage, lines: u32) -> Tried<()> {
+    let (new, path) = (stage.file("pace.new"), stage.file("pace"));
+    std::fs::write(&new, lines.to_string())
+        .and_then(|()| std::fs::rename(&new, &path))
+        .map_err(|error| error.to_string())
+}
+
+fn agent_list(bench: &Bench, stage: &Stage) -> Tried<Row> {
+    let (mut ours, mut limit) = (Samples::default(), Samples::default());
+    for _ in 0..bench.options.rounds * 5 {
+        limit.add(timed(|| quietly(&mut git_command(&stage.repo, &["worktree", "list"])))?.0);
+        ours.add(timed(|| quietly(&mut stage.command(&["agent", "list"])))?.0);
+    }
+    Ok(Row::ratio(
+        "`cw agent list` with 50 agents ÷ `git worktree list`",
+        &ours,
+        &limit,
+        Some(3.0),
+    ))
+}
+
+/// What the system says of a process at one moment.
+struct Look {
+    rss_mb: f64,
+    cpu_ns: u64,
+    children_ticks: u64,
+}
+
+impl Look {
+    fn at(pid: u32) -> Tried<Self> {
+        let read = |name: &str| {
+            std::fs::read_to_string(format!("/proc/{pid}/{name}"))
+                .map_err(|error| error.to_string())
+        };
+        let stat = read("stat")?;
+        let behind = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<&str> = behind.split_whitespace().collect();
+        let ticks = |at: usize| {
+            fields
+                .get(at)
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        Ok(Self {
+            rss_mb: megabytes(&read("status")?, "VmRSS:"),
+            cpu_ns: cpu_ns(pid)?,
+            // cutime and cstime, counted from the field behind the name.
+            children_ticks: ticks(13) + ticks(14),
+        })
+    }
+}
+
+/// Processor time of all threads that live.
+fn cpu_ns(pid: u32) -> Tried<u64> {
+    let threads =
+        std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| error.to_string())?;
+    let texts = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
+    Ok(texts
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+        .sum())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "kilobytes, for people")]
+fn megabytes(text: &str, key: &str) -> f64 {
+    let line = text.lines().find(|line| line.starts_with(key));
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    number.unwrap_or(0) as f64 / 1024.0
+}
+
+/// What a process took over a span.
+struct Took {
+    rss_mb: f64,
+    pss_mb: f64,
+    cpu: f64,
+    children: f64,
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nanoseconds of seconds, for people"
+)]
+fn over(pid: u32, span: Duration) -> Tried<Took> {
+    let (begun, first) = (Instant::now(), Look::at(pid)?);
+    let (mut rss_mb, mut pss_mb) = (first.rss_mb, 0.0_f64);
+    while begun.elapsed() < span {
+        std::thread::sleep(Duration::from_secs(1));
+        let rollup =
+            std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        rss_mb = rss_mb.max(megabytes(&rollup, "Rss:"));
+        pss_mb = pss_mb.max(megabytes(&rollup, "Pss:"));
+    }
+    let (took, last) = (begun.elapsed().as_nanos() as f64, Look::at(pid)?);
+    Ok(Took {
+        rss_mb: rss_mb.max(last.rss_mb),
+        pss_mb,
+        cpu: last.cpu_ns.saturating_sub(first.cpu_ns) as f64 / took * 100.0,
+        children: last.children_ticks.saturating_sub(first.children_ticks) as f64 / 100.0,
+    })
+}
