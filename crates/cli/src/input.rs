@@ -22,7 +22,9 @@ pub(crate) fn plan(session: &Session<'_>, name: &str) -> Outcome<PlanText> {
 
 fn read_file(path: &Path, name: &str) -> Result<Vec<u8>, ErrorView> {
     let cannot = |error: std::io::Error| {
-        usage(format!("cannot read the plan `{name}`")).cause(error.to_string())
+        usage(format!("cannot read the plan `{name}`"))
+            .cause(error.to_string())
+            .hint("name a plan file, or `-` for standard input; `cw plan --help` shows what one looks like")
     };
     let file = std::fs::File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;

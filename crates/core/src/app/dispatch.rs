@@ -121,7 +121,9 @@ pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<A
         Some(name) => names::numbered(&name, |name| tx.state().index().name_used(name)),
         None => draw(tx),
     };
-    let (session, token) = (tx.ids().session(), tx.ids().secret());
+    // A script has nothing to resume.
+    let session = (kind != "script").then(|| tx.ids().session());
+    let token = tx.ids().secret();
     let id = tx.next_id::<Agent>();
     tx.put(Agent {
         id,
@@ -136,7 +138,7 @@ pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<A
         name,
         config: wanted,
         kind,
-        session: Some(session),
+        session,
         begun: false,
         housed: false,
         base: None,

@@ -81,7 +81,7 @@ fn plans_that_cannot_be_read() {
         (
             "duplicates",
             b"# D\n#### Same\n\nx\n\n#### Same\n\nx\n".to_vec(),
-            &["same", ":2", "- id:"],
+            &["same", "lines 2 and 6", "- id:"],
         ),
         (
             "unknown key",

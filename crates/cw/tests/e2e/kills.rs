@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 
 /// How often somebody is killed in one run.
 const KILLS: usize = 20;
@@ -222,59 +222,66 @@ fn end_without_kills() -> End {
 #[test]
 fn the_server_killed_twenty_times_comes_to_the_same_end() {
     let expected = end_without_kills();
-    let stage = storm();
     let mut dice = Dice(7);
     let mut kills = 0;
-    let end = stage.wait("the storm to be over", || {
-        if kills_left(&mut kills) {
-            // A random moment: this wait is the fault that is injected, not a hope for progress.
-            std::thread::sleep(Duration::from_millis(20 + dice.below(250)));
-            let pid = std::fs::read_to_string(stage.home.join("home.lock")).unwrap_or_default();
-            if let Ok(pid) = pid.trim().parse() {
-                kill(pid);
+    while kills < KILLS {
+        let stage = storm();
+        let end = stage.wait("the storm to be over", || {
+            if kills < KILLS {
+                // A random moment: this wait is the fault that is injected, not a hope for progress.
+                std::thread::sleep(Duration::from_millis(20 + dice.below(250)));
+                kill(server_of(&stage)?);
+                kills += 1;
             }
-        }
-        over(&stage)
-    });
-    assert_eq!(end, expected);
-    nothing_half_done(&stage);
+            over(&stage)
+        });
+        assert_eq!(end, expected);
+        nothing_half_done(&stage);
+    }
 }
 
 #[test]
 fn git_killed_twenty_times_comes_to_the_same_end() {
     let expected = end_without_kills();
-    let stage = storm();
     let mut dice = Dice(11);
     let mut kills = 0;
-    let until = Instant::now() + Duration::from_secs(90);
-    while kills < KILLS && Instant::now() < until && over(&stage).is_none() {
-        let server = std::fs::read_to_string(stage.home.join("home.lock")).unwrap_or_default();
-        let chosen = 1 + dice.below(6);
-        for _ in 0..chosen {
-            let looked = Instant::now();
-            while looked.elapsed() < Duration::from_millis(300) {
-                if let Some(pid) = git_child_of(server.trim()) {
-                    if dice.below(3) == 0 {
-                        kill(pid);
-                        kills += 1;
-                    }
-                    break;
-                }
-            }
+    let until = Instant::now() + PATIENCE;
+    while kills < KILLS {
+        assert!(Instant::now() < until, "git was killed {kills} times only");
+        let stage = storm();
+        while kills < KILLS && over(&stage).is_none() {
+            kills += kill_gits(&stage, &mut dice, Duration::from_millis(300));
         }
+        let end = stage.wait("the storm to be over", || over(&stage));
+        assert_eq!(end, expected);
+        nothing_half_done(&stage);
     }
-    assert!(kills > 0, "no git process was seen");
-    let end = stage.wait("the storm to be over", || over(&stage));
-    assert_eq!(end, expected);
-    nothing_half_done(&stage);
 }
 
-fn kills_left(kills: &mut usize) -> bool {
-    *kills += 1;
-    *kills <= KILLS
+fn server_of(stage: &Stage) -> Option<u32> {
+    let pid = std::fs::read_to_string(stage.home.join("home.lock")).ok()?;
+    pid.trim().parse().ok()
 }
 
-fn git_child_of(server: &str) -> Option<u32> {
+/// Watches the server's children for a while and kills a third of the gits among them.
+fn kill_gits(stage: &Stage, dice: &mut Dice, span: Duration) -> usize {
+    let Some(server) = server_of(stage) else {
+        return 0;
+    };
+    let (mut kills, mut seen) = (0, None);
+    let began = Instant::now();
+    while began.elapsed() < span {
+        let git = git_child_of(server);
+        if git.is_some() && git != seen && dice.below(3) == 0 {
+            kill(git.unwrap());
+            kills += 1;
+        }
+        seen = git;
+    }
+    kills
+}
+
+fn git_child_of(server: u32) -> Option<u32> {
     let children = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
     for task in children.flatten() {
         let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
