@@ -168,7 +168,7 @@ impl<'s> Tasks<'s> {
                 TaskState::Todo { not_before } => not_before.map(time),
                 _ => None,
             },
-            error: task.error.clone().filter(|_| !task.state.satisfies()),
+            error: task.error.clone().filter(|_| is_stuck(&task.state)),
             project: around.project.map(|project| project.name.clone()),
             note: note(task, agent, around.initiative),
         }
@@ -241,6 +241,14 @@ fn in_order(state: &State, initiative: InitiativeId) -> Vec<&Task> {
     // Stable: tasks of one plan stay in written order.
     tasks.sort_by_key(|(phase, plan, _)| (*phase, *plan));
     tasks.into_iter().map(|(_, _, task)| task).collect()
+}
+
+/// What went wrong last is still what keeps it from going on.
+fn is_stuck(state: &TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::Failed | TaskState::Todo { .. } | TaskState::Parked { .. }
+    )
 }
 
 /// Anything worth saying that the status does not.
