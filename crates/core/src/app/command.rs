@@ -14,7 +14,7 @@ use super::{apply, initiative, lane, message, task, tasks, turn};
 
 pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     match command {
-        Command::Register { root, name, base } => Ok(register(tx, root, name, base)),
+        Command::Register { root, name, base } => Ok(register(tx, root, &name, base)),
         Command::Trust(project, text) => Ok(trust(tx, project, &text)),
         Command::Apply {
             project,
@@ -65,7 +65,7 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     }
 }
 
-fn register(tx: &mut Txn, root: String, name: String, base: String) -> Reply {
+fn register(tx: &mut Txn, root: String, name: &str, base: String) -> Reply {
     if let Some(known) = tx
         .state()
         .all::<Project>()
@@ -77,7 +77,7 @@ fn register(tx: &mut Txn, root: String, name: String, base: String) -> Reply {
     let uid = tx.ids().uid();
     // Two checkouts may lie in folders of one name; in lists and events each has its own.
     let taken = |name: &str| tx.state().all::<Project>().any(|row| row.name == name);
-    let name = names::numbered(&name, taken);
+    let name = names::numbered(name, taken);
     tx.put(Project {
         id,
         uid,
