@@ -17,10 +17,16 @@ pub fn repository(door: &Door, dir: &Path) -> Result<(), WorkspaceError> {
 
 fn make(door: &Door, dir: &Path) -> Result<(), GitError> {
     let git = || door.at(dir);
-    git().args(["init", "--quiet", "--initial-branch=main"]).succeed()?;
+    git()
+        .args(["init", "--quiet", "--initial-branch=main"])
+        .succeed()?;
     git().args(["config", "user.name", "Demo"]).succeed()?;
-    git().args(["config", "user.email", "demo@localhost"]).succeed()?;
+    git()
+        .args(["config", "user.email", "demo@localhost"])
+        .succeed()?;
     git().args(["add", "--all"]).succeed()?;
-    git().args(["commit", "--quiet", "--message=Begin"]).succeed()?;
+    git()
+        .args(["commit", "--quiet", "--message=Begin"])
+        .succeed()?;
     Ok(())
 }

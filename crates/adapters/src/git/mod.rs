@@ -38,8 +38,8 @@ use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{
     Advance, Advanced, Collect, Collected, Cut, CutBranch, Diff, GateCheckout, Inspection, Kept,
-    Land, Landed, MergeInto, MergedInto, Origin, OriginOf, Prepare, Prepared, Preview, Release, Released, SyncBranch,
-    Synced, Trial, Trialled, WorkspaceError, Workspaces, Worktree,
+    Land, Landed, MergeInto, MergedInto, Origin, OriginOf, Prepare, Prepared, Preview, Release,
+    Released, SyncBranch, Synced, Trial, Trialled, WorkspaceError, Workspaces, Worktree,
 };
 
 use commits::Identities;

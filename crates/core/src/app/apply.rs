@@ -28,7 +28,7 @@ pub(super) fn apply(
     tx: &mut Txn,
     project: ProjectId,
     plan: &PlanDocument,
-    options: Options,
+    options: &Options,
 ) -> Result<Reply, Refusal> {
     check_agents(tx, project, plan, options.agent.as_deref())?;
     let known = tx.state().index().initiative(project, &plan.initiative.id);
@@ -38,10 +38,10 @@ pub(super) fn apply(
     };
     let id = match known {
         Some(id) => {
-            refresh(tx, id, plan, &options)?;
+            refresh(tx, id, plan, options)?;
             id
         }
-        None => create(tx, project, plan, &options)?,
+        None => create(tx, project, plan, options)?,
     };
     applied.initiative = Some(id);
     write(tx, id, plan, &mut applied)?;
@@ -109,7 +109,7 @@ fn create(
     options: &Options,
 ) -> Result<InitiativeId, Refusal> {
     let head = &plan.initiative;
-    if head.id == super::task::ADHOC {
+    if head.id == super::spawn::ADHOC {
         return Err(
             Refusal::state(format!("the id '{}' belongs to cw", head.id))
                 .because("it names the initiative of `cw spawn`")

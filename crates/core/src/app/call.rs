@@ -56,7 +56,7 @@ pub(super) fn route(tx: &mut Txn, caller: AgentId, call: Call) -> Result<Reply, 
                 return Err(Refusal::state("this agent has added enough"));
             }
             new.by = Some(caller);
-            task::add(tx, new)
+            task::add(tx, *new)
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason};
 
 use super::signal::{Command, Refusal, Reply};
-use super::{apply, initiative, lane, message, task, tasks, turn};
+use super::{apply, ending, initiative, lane, message, spawn, task, tasks, turn};
 
 pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     match command {
@@ -27,7 +27,7 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
             tx,
             project,
             &plan,
-            apply::Options {
+            &apply::Options {
                 agent,
                 max_agents,
                 start,
@@ -45,7 +45,7 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
             agent,
             name,
             facts,
-        } => task::spawn(tx, project, &prompt, agent, name, &facts),
+        } => spawn::spawn(tx, project, &prompt, agent, name, &facts),
         Command::EditTask(id, edit) => task::edit(tx, id, edit),
         Command::RetryTask(id) => task::retry(tx, id),
         Command::CancelTask(id) => task::cancel(tx, id),
@@ -189,7 +189,7 @@ fn remove_agent(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
         return Err(Refusal::state(format!("agent '{}' is at work", agent.name))
             .hint(format!("`cw agent stop {}` stops it", agent.name)));
     }
-    match turn::release(tx, id) {
+    match ending::release(tx, id) {
         Some(effect) => Ok(Reply::Effect(effect)),
         None => Ok(Reply::Done),
     }

@@ -100,7 +100,7 @@ pub(super) fn pause(tx: &mut Txn, id: InitiativeId) -> Result<Reply, Refusal> {
         InitiativeStatus::Paused => Ok(Reply::Done),
         InitiativeStatus::Active => {
             tx.change::<Initiative>(id, |initiative| {
-                initiative.status = InitiativeStatus::Paused
+                initiative.status = InitiativeStatus::Paused;
             });
             tx.tell("initiative.paused", About::Initiative(id), []);
             Ok(Reply::Done)

@@ -14,7 +14,7 @@ use crate::domain::txn::{About, Txn};
 use crate::domain::work::{GateReport, Merge, MergeState, TurnKind};
 
 use super::signal::Outcome;
-use super::{dispatch, message, tasks, turn};
+use super::{dispatch, ending, message, tasks, turn};
 
 /// How often a lane that holds looks whether it may go on.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
@@ -235,7 +235,7 @@ fn merged(tx: &mut Txn, id: MergeId, commit: Oid) {
         ],
     );
     tasks::set_state(tx, task, TaskState::Merged { commit });
-    turn::release(tx, agent);
+    ending::release(tx, agent);
 }
 
 /// Hands the work back to its agent, or asks the user once it came back too often.

@@ -181,7 +181,7 @@ pub enum Call {
     /// It has read its messages.
     TookMessages(Vec<MessageId>),
     /// Add a task to its initiative.
-    AddTask(NewTask),
+    AddTask(Box<NewTask>),
 }
 
 /// How an effect came out.

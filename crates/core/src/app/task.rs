@@ -4,22 +4,18 @@ use std::sync::Arc;
 
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{
-    Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
+    Initiative, InitiativeStatus, Phase, Plan, Task, TaskSpec, TaskState,
 };
-use crate::domain::ids::{AgentId, InitiativeId, ProjectId, TaskId};
-use crate::domain::names;
-use crate::domain::plan::{Priority, Review, TaskKind, id_fault, slug};
+use crate::domain::ids::{AgentId, InitiativeId, TaskId};
+use crate::domain::plan::{TaskKind, id_fault, slug};
 use crate::domain::status::{TaskStatus, task_status};
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason, TurnKind};
 
 use super::apply::{Place, new_task};
-use super::signal::{NewTask, Refusal, Reply, StartFacts, TaskEdit};
+use super::signal::{NewTask, Refusal, Reply, TaskEdit};
 use super::wiring::rewire;
-use super::{dispatch, initiative, lane, message, tasks, turn};
-
-/// The id of the initiative that holds what `cw spawn` starts.
-pub(super) const ADHOC: &str = "adhoc";
+use super::{ending, initiative, lane, message, tasks, turn};
 
 fn refuse(tx: &Txn, id: TaskId, cause: &str) -> Refusal {
     let task = tx.get::<Task>(id);
@@ -96,7 +92,7 @@ fn drop_work(tx: &mut Txn, id: TaskId) -> bool {
         match tx.state().index().open_turn(agent) {
             Some(open) => turn::stop(tx, open, StopReason::Dropped),
             None => {
-                turn::release(tx, agent);
+                ending::release(tx, agent);
             }
         }
     }
@@ -258,7 +254,11 @@ pub(super) fn add(tx: &mut Txn, new: NewTask) -> Result<Reply, Refusal> {
 }
 
 /// The end of a plan; of the last one when none is named.
-fn place(tx: &Txn, initiative: InitiativeId, plan: Option<&str>) -> Result<Place, Refusal> {
+pub(super) fn place(
+    tx: &Txn,
+    initiative: InitiativeId,
+    plan: Option<&str>,
+) -> Result<Place, Refusal> {
     let plans = tx
         .state()
         .all::<Plan>()
@@ -339,170 +339,4 @@ fn merge_edit(spec: &mut TaskSpec, edit: TaskEdit) {
     set(&mut spec.budget, edit.budget);
     set(&mut spec.timeout, edit.timeout);
     set(&mut spec.attempts, edit.attempts);
-}
-
-/// Starts an agent without a plan.
-pub(super) fn spawn(
-    tx: &mut Txn,
-    project: ProjectId,
-    prompt: &str,
-    agent: Option<String>,
-    name: Option<String>,
-    facts: &StartFacts,
-) -> Result<Reply, Refusal> {
-    let prompt = prompt.trim();
-    let Some(first) = prompt.lines().next() else {
-        return Err(Refusal::usage("the prompt is empty").hint("cw spawn \"what is to be done\""));
-    };
-    if let Some(fault) = name.as_deref().and_then(names::flaw) {
-        return Err(Refusal::usage(format!(
-            "'{}' cannot be an agent's name",
-            name.unwrap_or_default()
-        ))
-        .because(fault));
-    }
-    if let (Some(agent), Some(config)) = (&agent, tx.state().config(project))
-        && config.agent(agent).is_none()
-    {
-        return Err(Refusal::usage(format!("there is no agent '{agent}'"))
-            .hint("name a kind (claude, script, …) or a table of cw.toml"));
-    }
-    let initiative = adhoc(tx, project, facts)?;
-    let title: String = first.chars().take(80).collect();
-    let name = match name {
-        Some(name) => names::numbered(&name, |name| tx.state().index().name_used(name)),
-        None => {
-            let chance = tx.ids().below(names::DISTRICTS.len());
-            names::draw(chance, |name| tx.state().index().name_used(name))
-        }
-    };
-    let spec = TaskSpec {
-        slug: names::numbered(&name, |slug| {
-            tx.state().index().task(initiative, slug).is_some()
-        }),
-        title,
-        text: prompt.to_owned(),
-        after: Some(Vec::new()),
-        kind: TaskKind::Work,
-        agent,
-        model: None,
-        priority: Priority::Normal,
-        touches: Vec::new(),
-        verify: Vec::new(),
-        review: Review::None,
-        budget: None,
-        timeout: None,
-        attempts: None,
-    };
-    let place = place(tx, initiative, None)?;
-    let task = new_task(tx, &place, spec);
-    tx.put(crate::domain::graph::Needs {
-        id: task,
-        nodes: Vec::new(),
-    });
-    // One more open task, and nothing to wait for: what a recount would say.
-    tx.change::<Task>(task, |task| task.blockers = 0);
-    tx.change::<Initiative>(initiative, |initiative| initiative.open += 1);
-    tx.change::<Plan>(place.plan, |plan| plan.open += 1);
-    tx.change::<Phase>(place.phase, |phase| phase.open += 1);
-    tx.tell("task.added", About::Task(task), []);
-    let agent = dispatch::hire(tx, task, Some(name)).map_err(Refusal::usage)?;
-    tasks::set_state(tx, task, TaskState::Working);
-    let now = tx.now;
-    tx.change::<Task>(task, |task| {
-        task.attempts = 1;
-        task.started_at = Some(now);
-    });
-    turn::queue(tx, agent, TurnKind::Start, None);
-    Ok(Reply::Spawned(task, agent))
-}
-
-/// The project's ad-hoc initiative, made when it is first needed; its branch is brought to the
-/// base unless a merge is moving it.
-fn adhoc(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<InitiativeId, Refusal> {
-    use crate::domain::effect::EffectKind;
-    if let Some(id) = tx.state().index().initiative(project, ADHOC) {
-        if tx.get::<Initiative>(id).status == InitiativeStatus::Cancelled {
-            // What was called off is over; what is started now is new.
-            initiative::activate(tx, id);
-            tx.change::<Initiative>(id, |initiative| initiative.ended_at = None);
-            tx.tell("initiative.reopened", About::Initiative(id), []);
-        }
-        let idle = !tx
-            .state()
-            .index()
-            .lane(id)
-            .any(|merge| tx.get::<crate::domain::work::Merge>(merge).state.in_lane());
-        let pending = tx
-            .pending(EffectKind::SyncAdhoc(id))
-            .or(tx.pending(EffectKind::CutBranch(id)));
-        if idle && pending.is_none() {
-            let cut = tx.get::<Initiative>(id).tip.is_some();
-            tx.change::<Initiative>(id, |initiative| initiative.cut = false);
-            tx.want(if cut {
-                EffectKind::SyncAdhoc(id)
-            } else {
-                EffectKind::CutBranch(id)
-            });
-        }
-        return Ok(id);
-    }
-    let base = tx.get::<Project>(project).base.clone();
-    let base = tx
-        .state()
-        .config(project)
-        .and_then(|config| config.base.clone())
-        .unwrap_or(base);
-    let id = tx.next_id::<Initiative>();
-    let uid = tx.ids().uid();
-    let row = Initiative {
-        id,
-        uid,
-        project,
-        slug: ADHOC.into(),
-        title: "Ad hoc".into(),
-        text: String::new(),
-        base,
-        max_agents: None,
-        agent: None,
-        budget: None,
-        status: InitiativeStatus::Active,
-        adhoc: true,
-        cut: false,
-        tip: None,
-        lane_held: None,
-        open: 0,
-        created_at: tx.now,
-        started_at: Some(tx.now),
-        ended_at: None,
-    };
-    initiative::check_facts(&row, facts)?;
-    tx.put(row);
-    let phase = tx.next_id::<Phase>();
-    let (slug, title) = (ADHOC.to_owned(), "Ad hoc".to_owned());
-    tx.put(Phase {
-        id: phase,
-        initiative: id,
-        slug: slug.clone(),
-        title: title.clone(),
-        text: String::new(),
-        after: None,
-        position: 0,
-        open: 0,
-    });
-    let plan = tx.next_id::<Plan>();
-    tx.put(Plan {
-        id: plan,
-        initiative: id,
-        phase,
-        slug,
-        title,
-        text: String::new(),
-        after: None,
-        position: 0,
-        open: 0,
-    });
-    tx.tell("initiative.created", About::Initiative(id), []);
-    tx.want(EffectKind::CutBranch(id));
-    Ok(id)
 }

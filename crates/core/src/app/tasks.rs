@@ -49,7 +49,7 @@ fn satisfy(tx: &mut Txn, task: &Task, satisfied: bool) {
     };
     tx.change::<Plan>(task.plan, |plan| count(&mut plan.open, &mut plan_turned));
     tx.change::<Phase>(task.phase, |phase| {
-        count(&mut phase.open, &mut phase_turned)
+        count(&mut phase.open, &mut phase_turned);
     });
     if plan_turned {
         step(tx, Node::Plan(task.plan), satisfied);
@@ -136,7 +136,7 @@ pub(super) fn recount(tx: &mut Txn, initiative: InitiativeId) {
             .filter(|node| !is_satisfied(tx.state(), **node))
             .count();
         tx.change::<Task>(task.id, |task| {
-            task.blockers = u32::try_from(blockers).unwrap_or(u32::MAX)
+            task.blockers = u32::try_from(blockers).unwrap_or(u32::MAX);
         });
     }
     tx.change::<Initiative>(initiative, |initiative| initiative.open = open);

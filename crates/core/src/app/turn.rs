@@ -1,13 +1,9 @@
-//! A turn's life: queued, prepared, started, running, collected, ended; and what follows for its
-//! task.
-
-use std::time::Duration;
+//! A turn's life up to its end: queued, prepared, started, running, collected.
 
 use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Task, TaskState};
-use crate::domain::ids::{AgentId, EffectId, MergeId, MessageId, TaskId, TurnId};
-use crate::domain::oid::Oid;
+use crate::domain::ids::{AgentId, MergeId, MessageId, TaskId, TurnId};
 use crate::domain::prompt;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{
@@ -16,10 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{dispatch, initiative, lane, tasks};
-
-/// A usage limit of unknown length is looked at again after this time.
-const LIMIT_RETRY: Duration = Duration::from_secs(300);
+use super::{dispatch, ending, initiative, lane, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -113,7 +106,7 @@ pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
     }
     tx.change::<Turn>(id, |turn| turn.stop = turn.stop.or(Some(why)));
     match state {
-        TurnState::Queued => end(tx, id, Verdict::Stopped),
+        TurnState::Queued => ending::end(tx, id, Verdict::Stopped),
         TurnState::Running => end_program(tx, id),
         TurnState::Starting => {
             let start = tx.pending(EffectKind::StartTurn(id));
@@ -121,7 +114,7 @@ pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
             if let Some(start) = start.filter(|effect| waits(*effect)) {
                 tx.done(start);
                 undeliver(tx, id);
-                end(tx, id, Verdict::Stopped);
+                ending::end(tx, id, Verdict::Stopped);
             }
             // A program being started is waited for: stopped now, it might begin afterwards.
         }
@@ -193,7 +186,7 @@ fn prepared(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
             }
             tx.done(effect.id);
             let why = format!("its worktree could not be made ready: {why}");
-            return end(
+            return ending::end(
                 tx,
                 id,
                 Verdict::Failed {
@@ -212,7 +205,7 @@ fn prepared(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
         agent.head = Some(head.clone());
     });
     if turn.stop.is_some() {
-        return end(tx, id, Verdict::Stopped);
+        return ending::end(tx, id, Verdict::Stopped);
     }
     let resolved = |merge: &Merge| merge.state == MergeState::Conflict && conflicts.is_empty();
     if turn
@@ -285,7 +278,7 @@ fn started(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
             tx.done(effect.id);
             undeliver(tx, id);
             let fatal = !passing;
-            end(tx, id, Verdict::Failed { why, fatal });
+            ending::end(tx, id, Verdict::Failed { why, fatal });
         }
         _ => {
             tx.done(effect.id);
@@ -353,7 +346,7 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
             tx.change::<Turn>(id, |turn| turn.state = TurnState::Collecting { verdict });
             if let Some(summary) = summary {
                 tx.change::<Task>(turn.task, |task| {
-                    task.summary = Some(tasks::bounded(&summary))
+                    task.summary = Some(tasks::bounded(&summary));
                 });
             }
             for kind in [EffectKind::StopTurn(id), EffectKind::StartTurn(id)] {
@@ -399,7 +392,7 @@ fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
             tx.done(effect.id);
             let agent = tx.get::<Turn>(id).agent;
             tx.change::<Agent>(agent, |agent| agent.head = Some(head));
-            end_with(tx, id, verdict, unresolved);
+            ending::end_with(tx, id, verdict, unresolved);
         }
         Outcome::Failed { why, .. } => {
             if dispatch::try_later(tx, effect, &why) {
@@ -407,7 +400,7 @@ fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
             }
             tx.done(effect.id);
             let why = format!("its work could not be collected: {why}");
-            end(tx, id, Verdict::Failed { why, fatal: true });
+            ending::end(tx, id, Verdict::Failed { why, fatal: true });
         }
         _ => tx.done(effect.id),
     }
@@ -416,223 +409,5 @@ fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
 /// Ends a turn that waits for a place it will not get.
 pub(super) fn give_up(tx: &mut Txn, id: TurnId, why: &str) {
     let (why, fatal) = (why.to_owned(), true);
-    end(tx, id, Verdict::Failed { why, fatal });
-}
-
-/// Ends a turn with nothing to merge.
-fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
-    end_with(tx, id, verdict, Vec::new());
-}
-
-fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: Vec<String>) {
-    let now = tx.now;
-    tx.change::<Turn>(id, |turn| {
-        turn.state = TurnState::Ended {
-            verdict: verdict.clone(),
-        };
-        turn.ended_at = Some(now);
-        turn.pid = None;
-    });
-    let turn = tx.get::<Turn>(id).clone();
-    let verdict = judge(turn.stop, verdict);
-    tx.tell(
-        "agent.turn-ended",
-        About::Agent(turn.agent),
-        [
-            ("turn", Value::from(id.0)),
-            ("kind", Value::from(turn.kind.word())),
-            ("verdict", Value::from(word(&verdict))),
-            ("cost_usd", Value::from(turn.cost.dollars())),
-        ],
-    );
-    let task = tx.get::<Task>(turn.task);
-    if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
-        return dropped(tx, &turn);
-    }
-    match verdict {
-        Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
-        Verdict::Done => done(tx, &turn),
-        Verdict::Asked => asked(tx, &turn),
-        Verdict::Stopped => {
-            tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
-            tasks::set_state(tx, turn.task, TaskState::Parked { resume_at: None });
-            tx.tell(
-                "task.parked",
-                About::Task(turn.task),
-                [("why", Value::from("its agent was stopped"))],
-            );
-        }
-        Verdict::Limit { until } => {
-            let at = until.unwrap_or_else(|| tx.now.after(LIMIT_RETRY));
-            tasks::set_state(
-                tx,
-                turn.task,
-                TaskState::Parked {
-                    resume_at: Some(at),
-                },
-            );
-            tx.tell(
-                "task.parked",
-                About::Task(turn.task),
-                [("why", Value::from("usage limit"))],
-            );
-        }
-        Verdict::SessionUnknown if turn.resumes => {
-            let session = tx.ids().session();
-            tx.change::<Agent>(turn.agent, |agent| {
-                agent.session = Some(session);
-                agent.begun = false;
-            });
-            tx.tell("agent.session-lost", About::Agent(turn.agent), []);
-            queue(tx, turn.agent, TurnKind::Retry, None);
-        }
-        Verdict::SessionUnknown => failed(
-            tx,
-            &turn,
-            "the program did not know its own new session",
-            false,
-        ),
-        Verdict::Crashed => failed(
-            tx,
-            &turn,
-            "the agent crashed: its process ended without a word",
-            false,
-        ),
-        Verdict::Failed { why, fatal } => failed(tx, &turn, &why, fatal),
-    }
-}
-
-/// What an end means in the light of a stop that was asked for.
-fn judge(stop: Option<StopReason>, verdict: Verdict) -> Verdict {
-    match (stop, verdict) {
-        (None, Verdict::Stopped) => Verdict::Failed {
-            why: "the agent was ended from outside".into(),
-            fatal: false,
-        },
-        (Some(StopReason::Timeout), verdict) if verdict != Verdict::Done => Verdict::Failed {
-            why: "the turn took longer than its timeout (limits.turn_timeout, or the task's own)"
-                .into(),
-            fatal: false,
-        },
-        (Some(StopReason::Stalled), verdict) if verdict != Verdict::Done => Verdict::Failed {
-            why: "the agent printed nothing for longer than limits.stall".into(),
-            fatal: false,
-        },
-        (Some(StopReason::User | StopReason::Dropped), _) => Verdict::Stopped,
-        (_, verdict) => verdict,
-    }
-}
-
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Done => "done",
-        Verdict::Asked => "asked",
-        Verdict::Failed { .. } => "failed",
-        Verdict::Limit { .. } => "limit",
-        Verdict::SessionUnknown => "session-unknown",
-        Verdict::Stopped => "stopped",
-        Verdict::Crashed => "crashed",
-    }
-}
-
-/// The task went on without this turn (cancelled, skipped, merged by hand): its agent is done.
-fn dropped(tx: &mut Txn, turn: &Turn) {
-    let task = tx.get::<Task>(turn.task);
-    if task.state.is_closed() && task.agent == Some(turn.agent) {
-        release(tx, turn.agent);
-    }
-}
-
-/// Takes an agent's worktree away once nothing needs it; what it holds is kept.
-pub(super) fn release(tx: &mut Txn, agent: AgentId) -> Option<EffectId> {
-    let housed = tx.get::<Agent>(agent).housed;
-    let idle = tx.state().index().open_turn(agent).is_none();
-    let kind = EffectKind::Release(agent);
-    match tx.pending(kind) {
-        Some(pending) => Some(pending),
-        None => (housed && idle).then(|| tx.want(kind)),
-    }
-}
-
-fn done(tx: &mut Txn, turn: &Turn) {
-    if tx.state().index().asks(turn.task) {
-        return;
-    }
-    if let Some(kind) = next_mail(tx, turn.agent) {
-        queue(tx, turn.agent, kind, None);
-        return;
-    }
-    let head: Option<Oid> = tx.get::<Agent>(turn.agent).head.clone();
-    match head {
-        Some(head) => lane::offer(tx, turn.task, head),
-        None => failed(tx, turn, "the agent's branch is not there", true),
-    }
-}
-
-fn asked(tx: &mut Txn, turn: &Turn) {
-    if tx.state().index().asks(turn.task) {
-        tx.tell("agent.parked", About::Agent(turn.agent), []);
-        return;
-    }
-    match next_mail(tx, turn.agent) {
-        Some(kind) => {
-            queue(tx, turn.agent, kind, None);
-        }
-        None => failed(
-            tx,
-            turn,
-            "it ended with 75 (\"I asked a question\") but no question is open",
-            false,
-        ),
-    }
-}
-
-/// A bounce that came back with conflicts in it goes round again.
-fn unfinished(tx: &mut Txn, turn: &Turn, unresolved: Vec<String>) {
-    let merge = turn
-        .merge
-        .or_else(|| tx.state().index().merges_of(turn.task).next_back());
-    match merge {
-        Some(merge) => lane::bounce(tx, merge, unresolved),
-        None => failed(tx, turn, "it left conflict markers behind", false),
-    }
-}
-
-fn failed(tx: &mut Txn, turn: &Turn, why: &str, fatal: bool) {
-    let task = tx.get::<Task>(turn.task);
-    let agent = tx.get::<Agent>(turn.agent);
-    let most = task
-        .spec
-        .attempts
-        .or_else(|| {
-            tx.state()
-                .config(agent.project)
-                .map(|config| config.attempts)
-        })
-        .unwrap_or(1);
-    let failures = task.failures + 1;
-    tx.change::<Task>(turn.task, |task| {
-        task.failures = failures;
-        task.error = Some(tasks::bounded(why));
-    });
-    if fatal || failures >= most {
-        return tasks::fail(tx, turn.task, why);
-    }
-    let at = tx.now.after(dispatch::backoff(failures));
-    tasks::set_state(
-        tx,
-        turn.task,
-        TaskState::Todo {
-            not_before: Some(at),
-        },
-    );
-    tx.tell(
-        "task.retry-scheduled",
-        About::Task(turn.task),
-        [
-            ("error", Value::Text(tasks::bounded(why))),
-            ("failures", failures.into()),
-            ("in_s", Value::from(dispatch::backoff(failures).as_secs())),
-        ],
-    );
+    ending::end(tx, id, Verdict::Failed { why, fatal });
 }

@@ -125,7 +125,9 @@ mod tests {
             signal: Some(9),
             ..Exit::default()
         };
-        assert!(matches!(verdict(&killed), Verdict::Failed { why, .. } if why.contains("signal 9")));
+        assert!(
+            matches!(verdict(&killed), Verdict::Failed { why, .. } if why.contains("signal 9"))
+        );
     }
 
     #[test]
