@@ -4,7 +4,7 @@
 
 mod script;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cw_testkit::model::{Model, Request};
@@ -107,7 +107,8 @@ fn claude_works_through_a_plan_on_a_clone_of_this_repository() {
 
     summary_says_what_came_of_it(&stage, &out, &plan);
     statuses_are_as_planned(&stage);
-    commits_are_where_they_should_be(&stage);
+    merges_stand_in_order_and_bring_what_they_should(&stage);
+    branch_holds_what_the_agents_did(&stage);
     bounced_sessions_went_on(&stage, &model);
     costs_add_up(&stage, &model);
     nothing_is_left_over(&stage);
@@ -170,39 +171,37 @@ fn statuses_are_as_planned(stage: &Stage) {
     assert_eq!(stage.task("shed")["agent"], Value::Null);
 }
 
-fn commits_are_where_they_should_be(stage: &Stage) {
-    let base = stage.git(&["rev-parse", "main"]);
+/// The merges on the integration branch since it was cut, oldest first: commit and task.
+fn merges(stage: &Stage) -> Vec<(String, String)> {
     let format = "--format=%H %(trailers:key=Cw-Task,valueonly,separator=)";
-    let log = stage.git(&[
-        "log",
-        "--first-parent",
-        "--reverse",
-        format,
-        &format!("{base}..{BRANCH}"),
-    ]);
-    let merges: Vec<(&str, &str)> = log
-        .lines()
-        .map(|line| line.split_once(' ').unwrap())
-        .collect();
+    let range = format!("main..{BRANCH}");
+    let log = stage.git(&["log", "--first-parent", "--reverse", format, &range]);
+    let both = |line: &str| {
+        let (commit, task) = line.split_once(' ').unwrap();
+        (commit.to_owned(), task.to_owned())
+    };
+    log.lines().map(both).collect()
+}
+
+fn merges_stand_in_order_and_bring_what_they_should(stage: &Stage) {
+    let merges = merges(stage);
     let at = |task: &str| {
-        merges
-            .iter()
-            .position(|(_, merged)| *merged == task)
-            .unwrap_or_else(|| panic!("no {task} in\n{log}"))
+        let found = merges.iter().position(|(_, merged)| merged == task);
+        found.unwrap_or_else(|| panic!("no {task} in {merges:?}"))
     };
     for (before, after) in ORDER {
         assert!(
             at(before) < at(after),
-            "{before} is to be before {after}:\n{log}"
+            "{before} is to be before {after}: {merges:?}"
         );
     }
-    assert_eq!(merges.len(), MERGED.len(), "{log}");
+    assert_eq!(merges.len(), MERGED.len(), "{merges:?}");
     for Merged { task, brings, .. } in MERGED {
-        let (commit, _) = merges[at(task)];
+        let (commit, _) = &merges[at(task)];
         let changed = stage.git(&["diff", "--name-only", &format!("{commit}^1"), commit]);
         assert_eq!(changed.lines().collect::<Vec<_>>(), *brings, "{task}");
         let shown = stage.task(task);
-        assert_eq!(shown["commit"], commit, "{task}");
+        assert_eq!(shown["commit"], **commit, "{task}");
         let trailers = stage.git(&["log", "-1", "--format=%(trailers:only,unfold)", commit]);
         let agent = format!("Cw-Agent: {}", shown["agent"].as_str().unwrap());
         assert!(
@@ -214,7 +213,23 @@ fn commits_are_where_they_should_be(stage: &Stage) {
             "Dev <dev@example.org>"
         );
     }
-    assert_eq!(stage.git(&["merge-base", "main", BRANCH]), base);
+    let marks = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/cw/merged"]);
+    let marked: BTreeSet<&str> = marks.lines().collect();
+    assert_eq!(marked, merges.iter().map(|(commit, _)| &**commit).collect());
+}
+
+fn branch_holds_what_the_agents_did(stage: &Stage) {
+    let merges = merges(stage);
+    // What an agent commits is on the branch as it is; what it leaves is committed for it.
+    let by_agent = |task: &str, format: &str| {
+        let (commit, _) = merges.iter().find(|(_, merged)| merged == task).unwrap();
+        stage.git(&["log", "-1", format, &format!("{commit}^2")])
+    };
+    assert_eq!(by_agent("survey", "--format=%s%n%b"), "draw the streets");
+    assert_eq!(
+        by_agent("rivers", "--format=%(trailers:key=Cw-Task,valueonly)").trim(),
+        "rivers"
+    );
     assert_eq!(
         stage.file_at(BRANCH, "tour/streets.md"),
         streets("runs north and south").trim_end()
@@ -225,6 +240,10 @@ fn commits_are_where_they_should_be(stage: &Stage) {
         stage
             .file_at(BRANCH, "Cargo.toml")
             .contains("# The square.\n[workspace]")
+    );
+    assert_eq!(
+        stage.git(&["merge-base", "main", BRANCH]),
+        stage.git(&["rev-parse", "main"])
     );
 }
 
@@ -363,6 +382,7 @@ fn nothing_is_left_over(stage: &Stage) {
         .collect();
     assert_eq!(locks, Vec::<String>::new());
     stage.git(&["fsck", "--strict", "--no-dangling"]);
+    stage.cw(&["doctor"]).expect(0);
     let events = stage.cw(&["events", "--json"]).expect(0);
     for (index, line) in events.lines().enumerate() {
         let event: Value = serde_json::from_str(line).unwrap();
