@@ -272,7 +272,7 @@ async fn add_task(app: Arc<App>, me: AgentId, input: AddTaskInput) -> Result<Tas
             })
         })
         .await?;
-    let Reply::Task(id) = call(&app, me, Call::AddTask(new)).await? else {
+    let Reply::Task(id) = call(&app, me, Call::AddTask(Box::new(new))).await? else {
         return Err(internal("a task was added without an id"));
     };
     app.read(move |state| {

@@ -226,7 +226,7 @@ impl Sim {
             spec: spec(slug, after),
             by: None,
         };
-        let _heard = self.call(run.agent, Call::AddTask(new))?;
+        let _heard = self.call(run.agent, Call::AddTask(Box::new(new)))?;
         Ok(())
     }
 }
