@@ -39,11 +39,13 @@ pub enum EngineError {
     Ending,
 }
 
+/// A look at the saved state.
+type Look = Box<dyn FnOnce(&State) + Send>;
 type Answer = oneshot::Sender<Result<Reply, EngineError>>;
 
 enum Job {
     Signal(Box<Signal>, Answer),
-    Read(Box<dyn FnOnce(&State) + Send>),
+    Read(Look),
     Config(ProjectId, Arc<Config>),
     End,
 }
@@ -180,7 +182,7 @@ struct Desk {
 struct Round {
     commits: Vec<Commit>,
     answers: Vec<(Answer, Result<Reply, EngineError>)>,
-    reads: Vec<Box<dyn FnOnce(&State) + Send>>,
+    reads: Vec<Look>,
     ends: bool,
 }
 

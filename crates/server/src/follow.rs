@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +53,10 @@ impl Followers {
             .name(format!("turn-{turn}"))
             .stack_size(STACK);
         let started = thread.spawn(move || {
-            this.watch(&engine, turn, &follow);
+            let watched = catch_unwind(AssertUnwindSafe(|| this.watch(&engine, turn, &follow)));
+            if watched.is_err() {
+                this.give_up(&engine, turn, &follow);
+            }
             this.lock().remove(&turn);
         });
         if let Err(error) = started {
@@ -65,6 +69,25 @@ impl Followers {
         self.following
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fault while following must not leave a turn shown as running for ever.
+    fn give_up(&self, engine: &Engine, turn: TurnId, follow: &Follow) {
+        if let Err(error) = self.agents.stop(&follow.run, "fault") {
+            tracing::error!(%error, %turn, "a turn that cannot be followed could not be stopped");
+        }
+        let why = "a fault of cw while following it; see the server's log".to_owned();
+        let verdict = Verdict::Failed { why, fatal: false };
+        say(
+            engine,
+            &Signal::Seen(
+                turn,
+                Sight::Ended {
+                    verdict,
+                    summary: None,
+                },
+            ),
+        );
     }
 
     fn watch(&self, engine: &Engine, turn: TurnId, follow: &Follow) {
@@ -88,7 +111,7 @@ impl Followers {
             let now = self.clock.now();
             if reader.fresh && now.since(reader.told_at) >= PACE {
                 reader.told_at = now;
-                if !say(engine, Signal::Seen(turn, Sight::Output(reader.take()))) {
+                if !say(engine, &Signal::Seen(turn, Sight::Output(reader.take()))) {
                     return ControlFlow::Break(());
                 }
             }
@@ -106,18 +129,18 @@ impl Followers {
                 None,
             ),
         };
-        if reader.fresh && !say(engine, Signal::Seen(turn, Sight::Output(reader.take()))) {
+        if reader.fresh && !say(engine, &Signal::Seen(turn, Sight::Output(reader.take()))) {
             return;
         }
         say(
             engine,
-            Signal::Seen(turn, Sight::Ended { verdict, summary }),
+            &Signal::Seen(turn, Sight::Ended { verdict, summary }),
         );
     }
 }
 
 /// Says something to the engine until it is saved; `false` when the server ends first.
-pub fn say(engine: &Engine, signal: Signal) -> bool {
+pub fn say(engine: &Engine, signal: &Signal) -> bool {
     loop {
         match engine.decide_blocking(signal.clone()) {
             Ok(_) | Err(EngineError::Refused(_)) => return true,

@@ -127,7 +127,7 @@ fn report(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .remove(&key);
-    let saved = say(engine, Signal::Performed(effect, outcome.clone()));
+    let saved = say(engine, &Signal::Performed(effect, outcome.clone()));
     outcomes.tell(key.0, outcome);
     saved
 }

@@ -1,7 +1,7 @@
 //! Performing effects: each step over the ports, and what came of it in the core's words. It
 //! decides nothing; a step that was done before finds its work done.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use cw_core::app::Outcome;
@@ -376,7 +376,7 @@ impl Ports {
     }
 }
 
-fn checked_out(branch: &str, path: &PathBuf) -> String {
+fn checked_out(branch: &str, path: &Path) -> String {
     format!(
         "'{branch}' is checked out at {}; `git -C {} switch --detach` lets the lane go on",
         path.display(),

@@ -98,7 +98,7 @@ fn totals(stat: &str) -> (u32, u64, u64) {
         let number: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
         match words.next().unwrap_or("") {
             word if word.starts_with("file") => {
-                totals.0 = u32::try_from(number).unwrap_or(u32::MAX)
+                totals.0 = u32::try_from(number).unwrap_or(u32::MAX);
             }
             word if word.starts_with("insertion") => totals.1 = number,
             word if word.starts_with("deletion") => totals.2 = number,
