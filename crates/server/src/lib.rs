@@ -11,6 +11,7 @@ pub mod hands;
 pub mod lanes;
 pub mod logs;
 pub mod outcomes;
+pub mod peer;
 pub mod perform;
 pub mod rpc;
 pub mod secrets;

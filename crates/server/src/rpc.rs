@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cw_core::domain::ids::AgentId;
@@ -19,6 +19,7 @@ use cw_wire::{ErrorBody, ErrorCode, ErrorView};
 
 use crate::app::{App, Fault};
 use crate::feed;
+use crate::peer::Peer;
 
 /// The largest request.
 const BODY: usize = 16 * 1024 * 1024;
@@ -129,11 +130,12 @@ async fn call(
     State(desk): State<Arc<Desk>>,
     Path(name): Path<String>,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Bytes,
 ) -> Response {
     let result = async {
         check_protocol(&desk.app, &headers)?;
-        let caller = caller(&desk.app, &headers).await?;
+        let caller = caller(&desk.app, &headers, &extensions).await?;
         let handler = desk.table.handlers.get(name.as_str()).ok_or_else(|| {
             ErrorView::new(ErrorCode::NotFound, format!("this server has no `{name}`"))
                 .hint("`cw server restart` starts the version that you call with")
@@ -150,10 +152,11 @@ async fn events(
     State(desk): State<Arc<Desk>>,
     Query(query): Query<cw_wire::event::EventQuery>,
     headers: HeaderMap,
+    extensions: Extensions,
 ) -> Response {
     let result = async {
         check_protocol(&desk.app, &headers)?;
-        if let Caller::Agent(_) = caller(&desk.app, &headers).await? {
+        if let Caller::Agent(_) = caller(&desk.app, &headers, &extensions).await? {
             return Err(ErrorView::new(
                 ErrorCode::Refused,
                 "an agent cannot read the event log",
@@ -206,8 +209,12 @@ fn check_protocol(app: &App, headers: &HeaderMap) -> Result<(), Fault> {
     .hint("`cw server restart`; agents at work go on"))
 }
 
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Fault> {
+async fn caller(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, Fault> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
+        // A connection over TCP has no process to look at.
+        if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() {
+            peer.check(app).await?;
+        }
         return Ok(Caller::User);
     };
     let refused = || {

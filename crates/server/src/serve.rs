@@ -24,6 +24,7 @@ use crate::handlers;
 use crate::hands::Performers;
 use crate::lanes::Lanes;
 use crate::outcomes::Outcomes;
+use crate::peer::Peer;
 use crate::perform::Ports;
 use crate::rpc::{Desk, router};
 use crate::tcp::{self, Guard};
@@ -152,9 +153,12 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
         }
     };
     let local = tokio::spawn(
-        axum::serve(listener, router.clone())
-            .with_graceful_shutdown(ends(&app))
-            .into_future(),
+        axum::serve(
+            listener,
+            router.clone().into_make_service_with_connect_info::<Peer>(),
+        )
+        .with_graceful_shutdown(ends(&app))
+        .into_future(),
     );
     if let Some((tcp, guard)) = tcp {
         let guarded = router.layer(axum::middleware::from_fn_with_state(guard, tcp::check));
