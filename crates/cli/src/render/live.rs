@@ -162,7 +162,7 @@ mod tests {
             Which hash?^[[2J
             1. argon2
             2. bcrypt
-          answer with: cw message answer 12 1…2 or TEXT
+          answer with: cw message answer 12 <1-2 or your own text>
         ");
     }
 }

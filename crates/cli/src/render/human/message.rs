@@ -89,7 +89,7 @@ pub(crate) fn command(message: &MessageView) -> Option<String> {
     let what = match message.options.len() {
         0 => "TEXT".to_owned(),
         1 => "1 or TEXT".to_owned(),
-        n => format!("1…{n} or TEXT"),
+        n => format!("<1-{n} or your own text>"),
     };
     Some(format!(
         "cw message answer {} {what}",

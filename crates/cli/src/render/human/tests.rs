@@ -90,7 +90,7 @@ fn the_inbox_shows_how_to_answer() {
         Both are there.
         1. argon2
         2. bcrypt
-      cw message answer 12 1…2 or TEXT
+      cw message answer 12 <1-2 or your own text>
     ");
     assert_eq!(
         drawn(|page| message::inbox(&[], page)),
@@ -111,7 +111,7 @@ fn a_summary_says_what_failed_and_what_comes_next() {
     Accounts: failed in 1m 15s, $1.25
       tasks        1 failed, 2 merged
       failed       mail: exit 3
-      question     Which hash? (cw message answer 12 1…2 or TEXT)
+      question     Which hash? (cw message answer 12 <1-2 or your own text>)
       review       sign-off (cw task approve sign-off)
       branch       cw/accounts/integration
       next         cw task retry mail, or cw task skip mail
