@@ -78,6 +78,8 @@ pub enum Command {
         agent: Option<String>,
         /// Its name.
         name: Option<String>,
+        /// The model it is to use.
+        model: Option<String>,
         /// Where the base is, for the ad-hoc initiative's first time.
         facts: StartFacts,
     },

@@ -28,6 +28,7 @@ pub(super) fn spawn(
     prompt: &str,
     agent: Option<String>,
     name: Option<String>,
+    model: Option<String>,
     facts: &StartFacts,
 ) -> Result<Reply, Refusal> {
     let prompt = prompt.trim();
@@ -65,7 +66,7 @@ pub(super) fn spawn(
         after: Some(Vec::new()),
         kind: TaskKind::Work,
         agent,
-        model: None,
+        model,
         priority: Priority::Normal,
         touches: Vec::new(),
         verify: Vec::new(),

@@ -83,6 +83,7 @@ async fn spawn(app: Arc<App>, input: SpawnInput) -> Result<Spawned, Fault> {
             prompt: input.prompt,
             agent: input.agent,
             name: input.name,
+            model: input.model,
             facts,
         })
         .await?;

@@ -101,6 +101,7 @@ impl User {
                 prompt: "look around".into(),
                 agent: None,
                 name: None,
+                model: None,
                 facts: facts(state, git, None),
             },
             97 if self.chance.hits(100) => Command::Cancel(self.initiative(state)?),
