@@ -16,10 +16,16 @@ pub(super) struct Migration {
 }
 
 /// Every step; the first makes version 1.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_initial",
-    sql: include_str!("migrations/0001_initial.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_initial",
+        sql: include_str!("migrations/0001_initial.sql"),
+    },
+    Migration {
+        name: "0002_child_keys",
+        sql: include_str!("migrations/0002_child_keys.sql"),
+    },
+];
 
 const LEDGER: &str = "CREATE TABLE migrations (
     number   INTEGER PRIMARY KEY,

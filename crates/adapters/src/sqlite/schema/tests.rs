@@ -158,10 +158,8 @@ fn a_step_that_fails_leaves_the_version_before() {
 fn a_changed_step_is_refused() {
     let (_folder, path) = place();
     SqliteStore::open(&path).unwrap();
-    let other = [Migration {
-        name: "0001_initial",
-        sql: "CREATE TABLE something (a INTEGER) STRICT;",
-    }];
+    let mut other = MIGRATIONS.to_vec();
+    other[0].sql = "CREATE TABLE something (a INTEGER) STRICT;";
     let error = SqliteStore::open_with(&path, &other)
         .unwrap_err()
         .to_string();
@@ -169,6 +167,36 @@ fn a_changed_step_is_refused() {
         error.contains("migration 1 (0001_initial) was applied with another text"),
         "{error}"
     );
+}
+
+/// Rows of these tables are written while others that name them wait for a row to come.
+#[test]
+fn what_names_a_task_an_agent_or_a_merge_is_found_without_reading_the_table() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    let mut keys = 0;
+    for table in tables(&store.connection) {
+        let children: Vec<String> = store
+            .connection
+            .prepare(&format!("PRAGMA foreign_key_list({table})"))
+            .unwrap()
+            .query_map([], |row| Ok((row.get::<_, String>(2)?, row.get(3)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .filter(|(parent, _)| ["tasks", "agents", "merges"].contains(&&**parent))
+            .map(|(_, column)| column)
+            .collect();
+        for column in children {
+            keys += 1;
+            let search = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = ?1");
+            let how: String = store
+                .connection
+                .query_row(&search, [1], |row| row.get(3))
+                .unwrap();
+            assert!(how.starts_with("SEARCH"), "{table}.{column}: {how}");
+        }
+    }
+    assert!(keys >= 10, "{keys}");
 }
 
 #[test]
