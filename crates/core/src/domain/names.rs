@@ -142,15 +142,26 @@ pub fn draw(chance: usize, used: impl Fn(&str) -> bool) -> String {
     numbered(DISTRICTS[start], used)
 }
 
-/// `name` itself when it is free, else with the first number that makes it so.
+/// `name` itself when it is free, else with a number that makes it so: the first one, unless
+/// numbers were used out of order. A name that came a thousand times is not asked for each of them.
 pub fn numbered(name: &str, used: impl Fn(&str) -> bool) -> String {
     if !used(name) {
         return name.to_owned();
     }
-    (2u64..)
-        .map(|n| format!("{name}-{n}"))
-        .find(|candidate| !used(candidate))
-        .expect("numbers do not end")
+    let with = |number: u64| format!("{name}-{number}");
+    let (mut taken, mut free) = (1, 2);
+    while used(&with(free)) {
+        (taken, free) = (free, free * 2);
+    }
+    while taken + 1 < free {
+        let middle = taken + (free - taken) / 2;
+        if used(&with(middle)) {
+            taken = middle;
+        } else {
+            free = middle;
+        }
+    }
+    with(free)
 }
 
 /// What is wrong with a name that a user chose for an agent, if anything.
@@ -194,6 +205,28 @@ mod tests {
             draw(DISTRICTS.len() - 1, |name| used.contains(name)),
             "zizkov-3"
         );
+    }
+
+    #[test]
+    fn a_name_that_came_often_gets_its_next_number_after_few_looks() {
+        let looks = std::cell::Cell::new(0);
+        for last in 1..=1000 {
+            looks.set(0);
+            let name = numbered("soho", |name| {
+                looks.set(looks.get() + 1);
+                let number = name.strip_prefix("soho-").map_or(1, |n| n.parse().unwrap());
+                number <= last
+            });
+            assert_eq!(name, format!("soho-{}", last + 1));
+            assert!(looks.get() <= 25, "{} looks for {name}", looks.get());
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_taken_is_not_given() {
+        let used = BTreeSet::from(["soho", "soho-2", "soho-3", "soho-5", "soho-8"]);
+        let name = numbered("soho", |name| used.contains(name));
+        assert!(!used.contains(&*name), "{name}");
     }
 
     #[test]
