@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use cw_core::app::{Command, Reply, Signal};
@@ -94,23 +95,42 @@ pub fn serve(setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
 }
 
 async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let socket = setup.about.socket.clone();
+    let stops_agents = setup.stop_agents;
+    let listener = listen(&socket)?;
+    let tcp = listen_on_tcp(&mut setup).await?;
+    let (app, engine) = open(setup).await?;
+    let local = answer(&app, listener, tcp);
+    tracing::info!(socket = %socket.display(), "serving");
+    ready();
+    wait_for_end(&app).await;
+    if stops_agents {
+        stop_agents(&app).await;
+    }
+    let _ = app.ending.send(true);
+    let _ = tokio::time::timeout(LAST_CALLS, local).await;
+    app.engine.end();
+    let _ = tokio::task::spawn_blocking(move || engine.join()).await;
+    let _ = std::fs::remove_file(&socket);
+    tracing::info!("ended; agents at work go on");
+    Ok(())
+}
+
+/// Loads what is stored, starts the engine over it and picks up what was under way.
+async fn open(mut setup: Setup) -> Result<(Arc<App>, JoinHandle<()>), ServeError> {
     let owner = format!("pid {}", std::process::id());
     let fence = setup.store.take_lease(&owner)?;
     let loaded = setup.store.load()?;
     let events = setup.store.events()?;
     let state = State::from_rows(loaded.rows, loaded.last_seq);
-    let configs = configs(&state, &*setup.settings);
-    let listener = listen(&setup.about.socket)?;
-    let tcp = listen_on_tcp(&mut setup).await?;
-
     let outcomes = Outcomes::default();
     let followers = Followers::new(setup.ports.agents.clone(), setup.clock.clone());
     let parts = Parts {
+        configs: configs(&state, &*setup.settings),
         store: setup.store,
         fence,
         clock: setup.clock.clone(),
         ids: setup.ids,
-        configs,
     };
     let performers = |engine: &Engine| Performers {
         engine: engine.clone(),
@@ -129,10 +149,8 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
     if let Err(error) = engine.decide(Signal::Started).await {
         tracing::error!(%error, "what was under way could not be picked up");
     }
-
-    let (ending, _) = watch::channel(false);
-    let app = Arc::new(App {
-        engine: engine.clone(),
+    let app = App {
+        engine,
         ports: setup.ports,
         settings: setup.settings,
         clock: setup.clock,
@@ -140,44 +158,38 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
         outcomes,
         events: Mutex::new(events),
         about: setup.about,
-        ending,
-    });
+        ending: watch::channel(false).0,
+    };
+    Ok((Arc::new(app), thread))
+}
+
+/// Answers on the socket, and on TCP behind its guard, until the server ends.
+fn answer(
+    app: &Arc<App>,
+    listener: UnixListener,
+    tcp: Option<(TcpListener, Guard)>,
+) -> tokio::task::JoinHandle<std::io::Result<()>> {
+    let table = handlers::table();
     let router = router(Arc::new(Desk {
         app: app.clone(),
-        table: handlers::table(),
+        table,
     }));
-    let ends = |app: &Arc<App>| {
+    let ends = || {
         let mut ending = app.ending.subscribe();
         async move {
             let _ = ending.wait_for(|ending| *ending).await;
         }
     };
-    let local = tokio::spawn(
-        axum::serve(
-            listener,
-            router.clone().into_make_service_with_connect_info::<Peer>(),
-        )
-        .with_graceful_shutdown(ends(&app))
-        .into_future(),
-    );
     if let Some((tcp, guard)) = tcp {
-        let guarded = router.layer(axum::middleware::from_fn_with_state(guard, tcp::check));
-        let serving = axum::serve(tcp, guarded).with_graceful_shutdown(ends(&app));
+        let guarded = router
+            .clone()
+            .layer(axum::middleware::from_fn_with_state(guard, tcp::check));
+        let serving = axum::serve(tcp, guarded).with_graceful_shutdown(ends());
         drop(tokio::spawn(serving.into_future()));
     }
-    tracing::info!(socket = %app.about.socket.display(), "serving");
-    ready();
-    wait_for_end(&app).await;
-    if setup.stop_agents {
-        stop_agents(&app).await;
-    }
-    let _ = app.ending.send(true);
-    let _ = tokio::time::timeout(LAST_CALLS, local).await;
-    engine.end();
-    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-    let _ = std::fs::remove_file(&app.about.socket);
-    tracing::info!("ended; agents at work go on");
-    Ok(())
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(ends());
+    tokio::spawn(serving.into_future())
 }
 
 /// Stops every agent and waits until their trees are gone.
@@ -230,7 +242,7 @@ fn configs(
                 configs.insert(project.id, Arc::new(config));
             }
             Err(error) => {
-                tracing::error!(%error, project = project.name, "cw.toml cannot be read; dispatch holds")
+                tracing::error!(%error, project = project.name, "cw.toml cannot be read; dispatch holds");
             }
         }
     }
