@@ -50,19 +50,16 @@ impl Table {
         F: Fn(Arc<App>, P::Input) -> R + Send + Sync + Copy + 'static,
         R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
     {
-        self.add::<P, _, _>(move |app, caller, input| async move {
-            match caller {
-                Caller::User => handler(app, input).await,
-                Caller::Agent(_) => Err(ErrorView::new(
-                    ErrorCode::Refused,
-                    "an agent cannot do that",
-                )
-                .cause(format!(
+        let admit = |caller| match caller {
+            Caller::User => Ok(()),
+            Caller::Agent(_) => Err(
+                ErrorView::new(ErrorCode::Refused, "an agent cannot do that").cause(format!(
                     "`{}` is for the user; the token of an agent acts for its own task",
                     P::NAME
-                ))),
-            }
-        });
+                )),
+            ),
+        };
+        self.add::<P, _, _, _>(admit, move |app, (), input| handler(app, input));
     }
 
     /// Answers `P`, for agents only.
@@ -72,27 +69,28 @@ impl Table {
         F: Fn(Arc<App>, AgentId, P::Input) -> R + Send + Sync + Copy + 'static,
         R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
     {
-        self.add::<P, _, _>(move |app, caller, input| async move {
-            match caller {
-                Caller::Agent(agent) => handler(app, agent, input).await,
-                Caller::User => Err(ErrorView::new(
-                    ErrorCode::Usage,
-                    "this works inside an agent only",
-                )
-                .cause("CW_TOKEN is not set")),
-            }
-        });
+        let admit = |caller| match caller {
+            Caller::Agent(agent) => Ok(agent),
+            Caller::User => Err(ErrorView::new(
+                ErrorCode::Usage,
+                "this works inside an agent only",
+            )
+            .cause("CW_TOKEN is not set")),
+        };
+        self.add::<P, _, _, _>(admit, handler);
     }
 
-    /// Answers `P`, for everybody.
-    pub fn add<P, F, R>(&mut self, handler: F)
+    /// Answers `P` for those whom `admit` lets in; what the others send is not even read.
+    fn add<P, W, F, R>(&mut self, admit: fn(Caller) -> Result<W, Fault>, handler: F)
     where
         P: Procedure,
-        F: Fn(Arc<App>, Caller, P::Input) -> R + Send + Sync + Copy + 'static,
+        W: Send + 'static,
+        F: Fn(Arc<App>, W, P::Input) -> R + Send + Sync + Copy + 'static,
         R: Future<Output = Result<P::Output, Fault>> + Send + 'static,
     {
         let boxed: Handler = Box::new(move |app, caller, body| {
             Box::pin(async move {
+                let who = admit(caller)?;
                 let input: P::Input = serde_json::from_slice(&body).map_err(|error| {
                     ErrorView::new(
                         ErrorCode::Usage,
@@ -100,12 +98,18 @@ impl Table {
                     )
                     .cause(error.to_string())
                 })?;
-                let output = handler(app, caller, input).await?;
+                let output = handler(app, who, input).await?;
                 serde_json::to_vec(&output)
                     .map_err(|error| crate::faults::internal(error.to_string()))
             })
         });
         self.handlers.insert(P::NAME, boxed);
+    }
+
+    /// Whether somebody answers the procedure of this name.
+    #[must_use]
+    pub fn answers(&self, name: &str) -> bool {
+        self.handlers.contains_key(name)
     }
 }
 

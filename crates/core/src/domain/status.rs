@@ -116,7 +116,7 @@ pub fn agent_status(state: &State, agent: &Agent) -> AgentStatus {
         return match turn.state {
             TurnState::Running if state.index().asks(agent.task) => AgentStatus::Waiting,
             TurnState::Running | TurnState::Collecting { .. } => AgentStatus::Running,
-            TurnState::Queued if agent.turns > 0 => AgentStatus::Parked,
+            TurnState::Queued if agent.begun => AgentStatus::Parked,
             _ => AgentStatus::Starting,
         };
     }

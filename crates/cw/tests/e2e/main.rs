@@ -6,8 +6,10 @@
     reason = "tests start programs and fail by panicking"
 )]
 
+mod agents;
 mod bad_input;
 mod claude;
 mod kills;
 mod main_job;
 mod stage;
+mod tokens;

@@ -40,3 +40,17 @@ pub fn table() -> Table {
     task::register(&mut table);
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_procedure_is_answered() {
+        let table = table();
+        for one in cw_wire::procedure::all() {
+            assert!(table.answers(one.name), "{}", one.name);
+        }
+        assert!(!table.answers("no.such-thing"));
+    }
+}

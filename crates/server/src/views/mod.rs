@@ -53,3 +53,5 @@ fn json(value: &Value) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work_tests;
