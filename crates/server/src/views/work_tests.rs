@@ -114,9 +114,10 @@ impl Scene {
     }
 
     fn perform(&mut self, wanted: fn(EffectKind) -> bool, outcome: Outcome) {
-        let pending = self.state.all::<Effect>();
-        let found = pending.filter(|effect| wanted(effect.kind)).next_back();
-        let effect = found.unwrap().clone();
+        let effect = {
+            let mut pending = self.state.all::<Effect>();
+            pending.rfind(|effect| wanted(effect.kind)).unwrap().clone()
+        };
         self.decide(Signal::Performed(effect, outcome));
     }
 
