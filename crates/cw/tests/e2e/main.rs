@@ -2,8 +2,9 @@
 //! stories.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests start programs and fail by panicking"
+    reason = "tests start programs, say why they are skipped, and fail by panicking"
 )]
 
 mod agents;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs its standard input as a shell program on the turns that bring a task's text, and what
 /// `tools/on-TURN.sh` says on the others.
@@ -30,10 +30,10 @@ done
 
 /// What a command came to.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
@@ -47,7 +47,7 @@ impl Ran {
 
     /// The standard output of a command that must have ended with this code.
     #[track_caller]
-    pub fn expect(self, code: i32) -> String {
+    pub(crate) fn expect(self, code: i32) -> String {
         assert_eq!(
             self.code, code,
             "stdout:\n{}\nstderr:\n{}",
@@ -59,20 +59,21 @@ impl Ran {
 
 /// The program under test: the one that was built with the tests, or another that
 /// `CW_TEST_PROGRAM` names (a release build, say).
-pub fn program() -> PathBuf {
-    std::env::var_os("CW_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_cw").into(), PathBuf::from)
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("CW_TEST_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_cw").into(), PathBuf::from)
 }
 
-pub struct Stage {
+pub(crate) struct Stage {
     dir: TempDir,
-    pub home: PathBuf,
-    pub repo: PathBuf,
-    pub tools: PathBuf,
+    pub(crate) home: PathBuf,
+    pub(crate) repo: PathBuf,
+    pub(crate) tools: PathBuf,
 }
 
 impl Stage {
     /// A registered repository with one commit on `main` and the shell agent as its default.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let stage = Self::bare();
         stage.configure("");
         stage.cw(&["init"]).expect(0);
@@ -81,7 +82,7 @@ impl Stage {
     }
 
     /// A repository with one commit on `main` that `cw` has not seen.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let dir = TempDir::new().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let stage = Self {
@@ -104,7 +105,7 @@ impl Stage {
     }
 
     /// A clone of a real repository with its history, on `main`, that `cw` has not seen.
-    pub fn of(repository: &Path) -> Self {
+    pub(crate) fn of(repository: &Path) -> Self {
         let dir = TempDir::new().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let stage = Self {
@@ -129,12 +130,12 @@ impl Stage {
     }
 
     /// The folder that holds everything.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 
     /// Writes `cw.toml`: the shell agent as default, and what `more` says.
-    pub fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let (agent, tools) = (self.tools.join("agent.sh"), &self.tools);
         self.write(
             "cw.toml",
@@ -146,7 +147,7 @@ impl Stage {
     }
 
     /// Writes an executable of the tests.
-    pub fn tool(&self, name: &str, text: &str) {
+    pub(crate) fn tool(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.tools.join(name);
         std::fs::write(&path, text).unwrap();
@@ -154,7 +155,7 @@ impl Stage {
     }
 
     /// Writes a file of the repository.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.repo.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -162,14 +163,14 @@ impl Stage {
     }
 
     /// Writes a plan beside the repository.
-    pub fn plan(&self, text: &str) -> String {
+    pub(crate) fn plan(&self, text: &str) -> String {
         let path = self.tools.join("PLAN.md");
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
     /// `cw` with a clean environment, in the repository.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(args)
@@ -184,12 +185,12 @@ impl Stage {
     }
 
     /// Runs `cw`.
-    pub fn cw(&self, args: &[&str]) -> Ran {
+    pub(crate) fn cw(&self, args: &[&str]) -> Ran {
         Ran::of(self.command(args).output().unwrap())
     }
 
     /// Runs `cw` with something on its standard input.
-    pub fn cw_with(&self, args: &[&str], input: &[u8]) -> Ran {
+    pub(crate) fn cw_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut child = self
             .command(args)
             .stdin(Stdio::piped())
@@ -203,7 +204,7 @@ impl Stage {
     }
 
     /// Starts `cw` and leaves it running.
-    pub fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -213,7 +214,7 @@ impl Stage {
 
     /// The JSON that a command prints.
     #[track_caller]
-    pub fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut all = args.to_vec();
         all.push("--json");
         let out = self.cw(&all).expect(0);
@@ -222,7 +223,7 @@ impl Stage {
 
     /// One task as the list shows it.
     #[track_caller]
-    pub fn task(&self, id: &str) -> Value {
+    pub(crate) fn task(&self, id: &str) -> Value {
         self.find_task(id)
             .unwrap_or_else(|| panic!("there is no task {id}"))
     }
@@ -235,7 +236,7 @@ impl Stage {
 
     /// The status of every task.
     #[track_caller]
-    pub fn statuses(&self) -> Vec<(String, String)> {
+    pub(crate) fn statuses(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let list = self.json(&["task", "list"]);
         list["tasks"]
@@ -248,16 +249,15 @@ impl Stage {
 
     /// Waits until a task has this status.
     #[track_caller]
-    pub fn wait_for(&self, id: &str, status: &str) -> Value {
+    pub(crate) fn wait_for(&self, id: &str, status: &str) -> Value {
         self.wait(&format!("{id} to be {status}"), || {
-            self.find_task(id)
-                .filter(|task| task["status"] == status)
+            self.find_task(id).filter(|task| task["status"] == status)
         })
     }
 
     /// Waits until `look` finds something.
     #[track_caller]
-    pub fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = look() {
@@ -274,7 +274,7 @@ impl Stage {
     }
 
     /// What the server logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let Ok(files) = std::fs::read_dir(self.home.join("logs")) else {
             return String::new();
         };
@@ -286,7 +286,7 @@ impl Stage {
 
     /// Runs git in the repository.
     #[track_caller]
-    pub fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = Command::new("git")
             .args(args)
             .current_dir(&self.repo)
@@ -301,12 +301,12 @@ impl Stage {
 
     /// A file on a branch.
     #[track_caller]
-    pub fn file_at(&self, branch: &str, path: &str) -> String {
+    pub(crate) fn file_at(&self, branch: &str, path: &str) -> String {
         self.git(&["show", &format!("{branch}:{path}")])
     }
 
     /// The process id of the running server.
-    pub fn server_pid(&self) -> Option<i32> {
+    pub(crate) fn server_pid(&self) -> Option<i32> {
         let status = self.json(&["server", "status"]);
         status["pid"]
             .as_i64()
