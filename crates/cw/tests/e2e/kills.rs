@@ -272,8 +272,10 @@ fn kill_gits(stage: &Stage, dice: &mut Dice, span: Duration) -> usize {
     let began = Instant::now();
     while began.elapsed() < span {
         let git = git_child_of(server);
-        if git.is_some() && git != seen && dice.below(3) == 0 {
-            kill(git.unwrap());
+        if let Some(fresh) = git.filter(|_| git != seen)
+            && dice.below(3) == 0
+        {
+            kill(fresh);
             kills += 1;
         }
         seen = git;

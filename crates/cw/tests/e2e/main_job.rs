@@ -152,3 +152,14 @@ fn a_killed_server_comes_back_and_agents_have_gone_on() {
     assert_eq!(stage.task("slow")["attempts"], 1);
     assert_eq!(stage.file_at("cw/kill/integration", "done.txt"), "done");
 }
+
+#[test]
+fn a_plan_comes_on_standard_input_in_either_form() {
+    let stage = Stage::new();
+    let markdown = b"# Piped\n#### One\n\necho one > one.txt\n";
+    stage.cw_with(&["run", "-"], markdown).expect(0);
+    assert_eq!(stage.file_at("cw/piped/integration", "one.txt"), "one");
+    let json = br#"{"title":"As JSON","tasks":[{"title":"Two","text":"echo two > two.txt"}]}"#;
+    stage.cw_with(&["run", "-"], json).expect(0);
+    assert_eq!(stage.file_at("cw/as-json/integration", "two.txt"), "two");
+}

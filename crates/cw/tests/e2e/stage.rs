@@ -37,7 +37,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -186,7 +186,7 @@ impl Stage {
 
     /// Runs `cw`.
     pub(crate) fn cw(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().unwrap())
+        Ran::of(&self.command(args).output().unwrap())
     }
 
     /// Runs `cw` with something on its standard input.
@@ -200,7 +200,7 @@ impl Stage {
             .unwrap();
         // A command that refuses early does not read to the end.
         let _ = child.stdin.take().unwrap().write_all(input);
-        Ran::of(child.wait_with_output().unwrap())
+        Ran::of(&child.wait_with_output().unwrap())
     }
 
     /// Starts `cw` and leaves it running.
@@ -294,7 +294,7 @@ impl Stage {
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .output()
             .unwrap();
-        let ran = Ran::of(output);
+        let ran = Ran::of(&output);
         assert_eq!(ran.code, 0, "git {args:?}: {}", ran.err);
         ran.out.trim_end().to_owned()
     }
