@@ -114,6 +114,7 @@ mod tests {
             unset: &["CLAUDECODE"],
             stdin: Vec::new(),
             keep_stdin_open: false,
+            memo: Vec::new(),
         };
         let (bin, run, tmp) = (
             Path::new("/home/bin"),

@@ -5,6 +5,7 @@
 mod client;
 mod driver;
 mod environ;
+mod git_folders;
 mod log;
 mod order;
 mod orphans;
@@ -28,7 +29,7 @@ use cw_core::ports::agents::{
 };
 
 use client::{Ear, Told, tell};
-use driver::{Driver, Launch};
+use driver::{Driver, Launch, Site};
 use environ::Places;
 use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
@@ -129,7 +130,14 @@ impl Agents for ShimAgents {
             before => return Ok(Started::Before(before)),
         }
         make_dir(folder.dir()).map_err(|err| system("making the run folder", &err))?;
-        let launch = driver.launch(order, &self.setup.cw);
+        let site = Site {
+            cw: &self.setup.cw,
+            git_folders: &git_folders::outside(&order.cwd),
+        };
+        let launch = driver.launch(order, &site);
+        folder
+            .keep_memo(&launch.memo)
+            .map_err(|err| system("keeping the memo", &err))?;
         let document = serde_json::to_vec(&self.shim_order(order, launch, &folder))
             .map_err(|err| system("writing the order", &err.into()))?;
         let code = run_shim(&self.setup.cw, folder.dir(), &document)

@@ -1,8 +1,9 @@
 //! A run folder, read from outside: whether its run never began, lives, ended or crashed. Believes
-//! a held lock and the files, never a process id. Writes nothing.
+//! a held lock and the files, never a process id. Writes nothing but the memo.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) const SOCKET: &str = "sock";
 pub(super) const ORDER: &str = "order.json";
 /// What the shim has to say about itself.
 pub(super) const SHIM_LOG: &str = "shim.log";
+/// What the launch left for the reader.
+const MEMO: &str = "memo";
 /// The agent's own temporary files.
 pub(super) const TMP: &str = "tmp";
 
@@ -146,6 +149,21 @@ impl RunFolder {
         }
         let graces: Graces = read_json(&self.dir.join(ORDER)).unwrap_or_default();
         Duration::from_millis(graces.interrupt_ms.saturating_add(graces.terminate_ms))
+    }
+
+    /// What the launch left for the reader; empty if nothing.
+    pub(super) fn memo(&self) -> Vec<u8> {
+        std::fs::read(self.dir.join(MEMO)).unwrap_or_default()
+    }
+
+    /// Keeps what the launch leaves for the reader, before anything is started.
+    pub(super) fn keep_memo(&self, memo: &[u8]) -> io::Result<()> {
+        if memo.is_empty() {
+            return Ok(());
+        }
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(self.dir.join(MEMO))?.write_all(memo)
     }
 
     fn exit(&self) -> Option<Exit> {

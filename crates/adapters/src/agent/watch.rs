@@ -48,7 +48,7 @@ pub(super) fn follow(
 ) -> Result<Ending, AgentsError> {
     let mut watch = Watch {
         folder,
-        reader: driver.reader(follow.resume, follow.permissions),
+        reader: driver.reader(follow.resume, follow.permissions, &folder.memo()),
         at: Offsets::default(),
         from: follow.from,
         last_output_at: None,

@@ -4,10 +4,15 @@
 //! line in [`driver`].
 
 mod claude;
+mod codex;
+mod course;
+mod gemini;
+mod json;
+mod opencode;
 mod script;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cw_core::ports::agents::{
     AgentEvent, Answer, Exit, LogLine, Permissions, Stream, TurnOrder, Verdict,
@@ -24,6 +29,16 @@ pub(super) struct Launch {
     /// What it is given on standard input at once.
     pub(super) stdin: Vec<u8>,
     pub(super) keep_stdin_open: bool,
+    /// What its reader must know of the order: kept in the run folder, so without secrets.
+    pub(super) memo: Vec<u8>,
+}
+
+/// Where a program is started.
+pub(super) struct Site<'a> {
+    /// The path of this very program.
+    pub(super) cw: &'a Path,
+    /// The folders of git that belong to the worktree but lie outside it.
+    pub(super) git_folders: &'a [PathBuf],
 }
 
 /// What a line came to.
@@ -31,6 +46,21 @@ pub(super) struct Launch {
 pub(super) struct Reading {
     pub(super) events: Vec<AgentEvent>,
     pub(super) reaction: Option<Reaction>,
+}
+
+impl From<AgentEvent> for Reading {
+    fn from(event: AgentEvent) -> Self {
+        vec![event].into()
+    }
+}
+
+impl From<Vec<AgentEvent>> for Reading {
+    fn from(events: Vec<AgentEvent>) -> Self {
+        Self {
+            events,
+            reaction: None,
+        }
+    }
 }
 
 /// What a program must be sent for a line of its output, without asking anybody.
@@ -44,11 +74,11 @@ pub(super) enum Reaction {
 
 /// One kind of agent program.
 pub(super) trait Driver: Send + Sync {
-    /// What to start for `order`; `cw` is the path of this very program.
-    fn launch(&self, order: &TurnOrder, cw: &Path) -> Launch;
+    /// What to start for `order`.
+    fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch;
 
-    /// Somebody who reads the output from its first line on.
-    fn reader(&self, resume: bool, permissions: Permissions) -> Box<dyn Reader>;
+    /// Somebody who reads the output from its first line on; `memo` is what the launch left.
+    fn reader(&self, resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader>;
 
     /// The line that answers the request made by the line `request`.
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
@@ -79,9 +109,19 @@ pub(super) const LINGERED: &str = "lingered";
 pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {
     match kind {
         "claude" => Some(&claude::Claude),
+        "codex" => Some(&codex::Codex),
+        "gemini" => Some(&gemini::Gemini),
+        "opencode" => Some(&opencode::OpenCode),
         "script" => Some(&script::Script),
         _ => None,
     }
+}
+
+/// The program of an order and its leading arguments; `own` where the order names none.
+fn program(order: &TurnOrder, own: &str) -> (OsString, Vec<OsString>) {
+    let mut words = order.program.iter().cloned();
+    let program = words.next().unwrap_or_else(|| OsString::from(own));
+    (program, words.collect())
 }
 
 /// Text of a program as it may be shown and stored: valid, bounded, marked where it was cut.
@@ -169,6 +209,9 @@ fn settled_by_exit(exit: &Exit) -> Option<Verdict> {
 }
 
 #[cfg(test)]
+mod recordings;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -181,6 +224,9 @@ mod tests {
 
     #[test]
     fn unknown_kinds_have_no_driver() {
-        assert!(driver("claude").is_some() && driver("script").is_some() && driver("x").is_none());
+        for kind in ["claude", "codex", "gemini", "opencode", "script"] {
+            assert!(driver(kind).is_some(), "{kind}");
+        }
+        assert!(driver("x").is_none());
     }
 }

@@ -1,16 +1,13 @@
 //! The kind `script`: any program that reads its prompt on standard input. Exit 0 is done, 75 is
 //! "I asked and stopped", anything else failed; what it prints is its log.
 
-use std::ffi::OsString;
-use std::path::Path;
-
 use cw_core::ports::agents::{
     AgentEvent, Exit, LineForm, LogLine, Permissions, Stream, TurnOrder, Verdict,
 };
 
 use super::{
-    Driver, LINE_TEXT_CAP, LastWords, Launch, Reader, Reading, TEXT_CAP, clip, clip_line,
-    ended_badly, settled_by_exit,
+    Driver, LINE_TEXT_CAP, LastWords, Launch, Reader, Reading, Site, TEXT_CAP, clip, clip_line,
+    ended_badly, program, settled_by_exit,
 };
 
 /// Exit code of a script that asked a question and wants to be resumed with the answer.
@@ -19,19 +16,20 @@ const ASKED: i32 = 75;
 pub(super) struct Script;
 
 impl Driver for Script {
-    fn launch(&self, order: &TurnOrder, _cw: &Path) -> Launch {
-        let mut words = order.program.iter().cloned();
+    fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
+        let (program, args) = program(order, "sh");
         Launch {
-            program: words.next().unwrap_or_else(|| OsString::from("sh")),
-            args: words.collect(),
+            program,
+            args,
             env: Vec::new(),
             unset: &[],
             stdin: order.prompt.clone().into_bytes(),
             keep_stdin_open: false,
+            memo: Vec::new(),
         }
     }
 
-    fn reader(&self, _resume: bool, _permissions: Permissions) -> Box<dyn Reader> {
+    fn reader(&self, _resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Log::default())
     }
 }
@@ -100,7 +98,7 @@ mod tests {
     }
 
     fn verdict(exit: &Exit) -> Verdict {
-        let mut reader = Script.reader(false, Permissions::Ask);
+        let mut reader = Script.reader(false, Permissions::Ask, &[]);
         reader.line(Stream::Out, &line("made it"));
         reader.line(Stream::Err, &line("no such table"));
         reader.verdict(exit)

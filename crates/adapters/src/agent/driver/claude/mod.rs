@@ -10,7 +10,7 @@ use std::path::Path;
 use cw_core::ports::agents::{Answer, Permissions, TurnOrder};
 use serde_json::{Value, json};
 
-use super::{Driver, Launch, Reader};
+use super::{Driver, Launch, Reader, Site, program};
 use reader::Output;
 
 pub(super) struct Claude;
@@ -19,11 +19,9 @@ pub(super) struct Claude;
 const ASK_TOOL: &str = "AskUserQuestion";
 
 impl Driver for Claude {
-    fn launch(&self, order: &TurnOrder, cw: &Path) -> Launch {
-        let mut words = order.program.iter().cloned();
-        let program = words.next().unwrap_or_else(|| OsString::from("claude"));
-        let mut args: Vec<OsString> = words.collect();
-        args.extend(flags(order, cw).into_iter().map(OsString::from));
+    fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
+        let (program, mut args) = program(order, "claude");
+        args.extend(flags(order, site.cw).into_iter().map(OsString::from));
         Launch {
             program,
             args,
@@ -35,10 +33,11 @@ impl Driver for Claude {
             unset: &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"],
             stdin: first_lines(&order.prompt).into_bytes(),
             keep_stdin_open: true,
+            memo: Vec::new(),
         }
     }
 
-    fn reader(&self, resume: bool, permissions: Permissions) -> Box<dyn Reader> {
+    fn reader(&self, resume: bool, permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output::new(resume, permissions))
     }
 

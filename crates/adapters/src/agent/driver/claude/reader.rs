@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::agents::{
-    AgentEvent, Answer, Exit, LineForm, LogLine, Permissions, Question, ReplyTo, Stream, Verdict,
+    AgentEvent, Answer, Exit, LogLine, Permissions, Question, ReplyTo, Stream, Verdict,
 };
 use serde_json::Value;
 
+use super::super::json::{Heard, detail, hear, list, one_line, owned, text};
 use super::super::{
-    Driver, LINE_TEXT_CAP, LINGERED, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip,
-    clip_line, ended_badly, settled_by_exit,
+    Driver, LINGERED, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly,
+    settled_by_exit,
 };
 use super::usage::Meter;
 use super::{ASK_TOOL, Claude, refuse_control};
@@ -284,29 +285,9 @@ impl Output {
 
 impl Reader for Output {
     fn line(&mut self, stream: Stream, line: &LogLine) -> Reading {
-        let shown = |text: &str| clip(text, TEXT_CAP);
-        if line.form == LineForm::Note {
-            let text = shown(&String::from_utf8_lossy(&line.bytes));
-            return Reading {
-                events: vec![AgentEvent::Notice { text }],
-                reaction: None,
-            };
-        }
-        if stream == Stream::Out
-            && let Ok(object @ Value::Object(_)) = serde_json::from_slice(&line.bytes)
-        {
-            return self.object(&object, line);
-        }
-        self.words.hear(line);
-        let text = shown(&String::from_utf8_lossy(&line.bytes));
-        let events = if text.trim().is_empty() {
-            Vec::new()
-        } else {
-            vec![AgentEvent::Log { stream, text }]
-        };
-        Reading {
-            events,
-            reaction: None,
+        match hear(stream, line, &mut self.words) {
+            Heard::Object(object) => self.object(&object, line),
+            Heard::Aside(reading) => reading,
         }
     }
 
@@ -388,43 +369,4 @@ fn question(of: &Value) -> Question {
             .collect(),
         several: of["multiSelect"] == true,
     }
-}
-
-/// What a tool is used with, in one line: the field that says most.
-fn detail(input: &Value) -> String {
-    let telling = [
-        "command",
-        "file_path",
-        "notebook_path",
-        "path",
-        "pattern",
-        "url",
-        "query",
-        "description",
-    ];
-    let found = telling.iter().find_map(|key| input[*key].as_str());
-    let all = || {
-        if input.is_object() {
-            input.to_string()
-        } else {
-            String::new()
-        }
-    };
-    clip_line(&found.map_or_else(all, str::to_owned), LINE_TEXT_CAP)
-}
-
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object[key].as_str().unwrap_or_default()
-}
-
-fn owned(object: &Value, key: &str) -> String {
-    clip(text(object, key), LINE_TEXT_CAP)
-}
-
-fn one_line(object: &Value, key: &str) -> String {
-    clip_line(text(object, key), LINE_TEXT_CAP)
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }

@@ -46,7 +46,7 @@ struct Told {
 }
 
 fn read(lines: &[LogLine], permissions: Permissions) -> Told {
-    let mut reader = Claude.reader(true, permissions);
+    let mut reader = Claude.reader(true, permissions, &[]);
     let (mut events, mut reactions) = (Vec::new(), Vec::new());
     for line in lines {
         let reading = reader.line(Stream::Out, line);
@@ -114,6 +114,13 @@ fn order() -> TurnOrder {
     }
 }
 
+fn site() -> Site<'static> {
+    Site {
+        cw: Path::new("/bin/cw"),
+        git_folders: &[],
+    }
+}
+
 fn words(launch: &Launch) -> Vec<String> {
     launch
         .args
@@ -130,7 +137,7 @@ fn has_pair(words: &[String], flag: &str, value: &str) -> bool {
 
 #[test]
 fn it_is_started_so_that_no_repository_can_take_it_over() {
-    let launch = Claude.launch(&order(), Path::new("/bin/cw"));
+    let launch = Claude.launch(&order(), &site());
     let words = words(&launch);
     assert_eq!(launch.program, "claude");
     assert!(has_pair(&words, "--setting-sources", ""));
@@ -163,7 +170,7 @@ fn a_resume_names_the_session_and_the_prompt_is_the_second_line() {
         allow: Vec::new(),
         ..order()
     };
-    let launch = Claude.launch(&resumed, Path::new("/bin/cw"));
+    let launch = Claude.launch(&resumed, &site());
     let words = words(&launch);
     assert!(has_pair(
         &words,
@@ -273,7 +280,7 @@ fn an_unknown_session_asks_for_a_new_one() {
         verdict("resume-unknown-session", 1),
         Verdict::SessionUnknown
     );
-    let mut reader = Claude.reader(false, Permissions::Ask);
+    let mut reader = Claude.reader(false, Permissions::Ask, &[]);
     reader.line(
         Stream::Err,
         &line(0, "Error: Session ID 1b4e is already in use."),
@@ -436,7 +443,7 @@ fn every_recording_is_read_whole_cut_and_garbled() {
         let lines = recorded(&name);
         let told = read(&lines, Permissions::Ask);
         assert!(!told.events.is_empty(), "{name}");
-        let mut reader = Claude.reader(true, Permissions::Ask);
+        let mut reader = Claude.reader(true, Permissions::Ask, &[]);
         for line in &lines {
             for cut in (0..line.bytes.len()).step_by(97) {
                 let mut part = line.clone();
@@ -454,7 +461,7 @@ fn every_recording_is_read_whole_cut_and_garbled() {
 
 #[test]
 fn values_of_the_wrong_type_are_normal() {
-    let mut reader = Claude.reader(false, Permissions::Ask);
+    let mut reader = Claude.reader(false, Permissions::Ask, &[]);
     for odd in [
         r#"{"type":7}"#,
         r#"{"type":"result","is_error":"no","modelUsage":[1],"permission_denials":"x"}"#,

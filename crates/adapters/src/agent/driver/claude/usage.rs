@@ -4,6 +4,8 @@
 use cw_core::ports::agents::{AgentEvent, Tokens};
 use serde_json::Value;
 
+use super::super::json::micro;
+
 /// Adds up what results say.
 #[derive(Default)]
 pub(super) struct Meter {
@@ -64,13 +66,4 @@ fn sum(models: &Value) -> (u64, Tokens) {
             .saturating_add(count("cacheCreationInputTokens"));
     }
     total
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a float turns into the nearest number that there is"
-)]
-fn micro(usd: f64) -> u64 {
-    (usd * 1e6).round() as u64
 }
