@@ -37,10 +37,7 @@ const DOORS: &[(&str, &str)] = &[
         "clippy::disallowed_methods",
         "crates/adapters/src/git/door.rs",
     ),
-    (
-        "clippy::disallowed_methods",
-        "crates/cw/src/background.rs",
-    ),
+    ("clippy::disallowed_methods", "crates/cw/src/background.rs"),
     ("clippy::disallowed_methods", "crates/cw/src/pager.rs"),
     ("clippy::disallowed_methods", "xtask/src/run.rs"),
     ("clippy::print_stderr", "crates/cli/src/"),
