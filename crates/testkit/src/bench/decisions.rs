@@ -90,7 +90,7 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
         .aimed(Some(1.5)),
     );
     figure.note(format!(
-        "Lines of {LINE} tasks, {AGENTS} agents at once; every effect comes back done at once, so a task takes a decision each for \
+        "Lines of {LINE} tasks, {AGENTS} agents at once; every effect comes back done at once, those of the lane first, so a task takes a decision each for \
          its worktree, its start, its end, its collection, its trial, the branch's move and the worktree's release. \"Done and \
          merged\" is the decision that takes the branch's move in: it merges the task, counts down what waits, chooses the next \
          task and asks for its worktree. The commit of one row is measured in between, in a database of its own beside it \
@@ -273,7 +273,15 @@ impl Ring {
         self.now += 1;
         let decided = decide(&mut self.state, signal, Timestamp(self.now), &mut self.ids);
         let (reply, commit) = decided.map_err(|refusal| refusal.to_string())?;
-        self.effects.extend(commit.perform.iter().cloned());
+        for effect in &commit.perform {
+            match effect.kind {
+                // The lane keeps up with the agents, as long as it is free.
+                EffectKind::Trial(_) | EffectKind::Advance(_) => {
+                    self.effects.push_front(effect.clone())
+                }
+                _ => self.effects.push_back(effect.clone()),
+            }
+        }
         Ok((reply, commit))
     }
 

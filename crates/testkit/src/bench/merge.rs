@@ -9,7 +9,7 @@ use super::call::{Events, call};
 use super::report::{Figure, Row};
 use super::repository::{Size, git, git_command};
 use super::sample::{Samples, timed};
-use super::stage::{Stage, independent, quietly};
+use super::stage::{Stage, independent, quietly, settle};
 use super::{Bench, Tried};
 
 /// Files that each task changes.
@@ -156,11 +156,10 @@ fn heads(stage: &Stage, tasks: usize) -> Tried<Vec<String>> {
 }
 
 fn through_the_lane(stage: &Stage, ids: &[String]) -> Tried<std::time::Duration> {
-    let last = stage.json(&["server", "status"])?;
-    drop(last);
     let seen = last_event(stage)?;
     let mut events = Events::open(&stage.socket(), seen)?;
     let dir = stage.repo.to_string_lossy();
+    settle();
     let begun = Instant::now();
     for id in ids {
         call(

@@ -13,6 +13,9 @@ pub const ACT: &str = "act-as-agent";
 /// Lines a second that a talking agent prints.
 const LINES: u32 = 50;
 
+/// The system counts processor time in hundredths of a second.
+const TICKS: f64 = 100.0;
+
 /// Prints as many lines a second as the file `$STAGE/pace` says, until that file goes away.
 ///
 /// # Errors
@@ -60,8 +63,8 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
     }
     figure.note(format!(
         "Each agent prints {LINES} lines of 90 bytes a second; sampled over {} s. Memory is what /proc says of the server's \
-         process: RSS is all that is mapped, PSS its share of it. Processor time is the sum over its threads, in nanoseconds \
-         (schedstat), over the span. Shims and agents are processes of their own and not in it.",
+         process: RSS is all that is mapped, PSS its share of it. Processor time is that of \
+         its threads, ended ones too, in hundredths of a second over the span. Shims and agents are processes of their own and not in it.",
         span.as_secs()
     ));
     Ok(figure)
@@ -180,7 +183,7 @@ fn agent_list(bench: &Bench, stage: &Stage) -> Tried<Row> {
 /// What the system says of a process at one moment.
 struct Look {
     rss_mb: f64,
-    cpu_ns: u64,
+    ticks: u64,
     children_ticks: u64,
 }
 
@@ -201,23 +204,11 @@ impl Look {
         };
         Ok(Self {
             rss_mb: megabytes(&read("status")?, "VmRSS:"),
-            cpu_ns: cpu_ns(pid)?,
-            // cutime and cstime, counted from the field behind the name.
+            // utime and stime, then those of children that ended, counted from the field behind the name.
+            ticks: ticks(11) + ticks(12),
             children_ticks: ticks(13) + ticks(14),
         })
     }
-}
-
-/// Processor time of all threads that live.
-fn cpu_ns(pid: u32) -> Tried<u64> {
-    let threads =
-        std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| error.to_string())?;
-    let texts = threads
-        .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
-    Ok(texts
-        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
-        .sum())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "kilobytes, for people")]
@@ -235,10 +226,7 @@ struct Took {
     children: f64,
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nanoseconds of seconds, for people"
-)]
+#[expect(clippy::cast_precision_loss, reason = "ticks of seconds, for people")]
 fn over(pid: u32, span: Duration) -> Tried<Took> {
     let (begun, first) = (Instant::now(), Look::at(pid)?);
     let (mut rss_mb, mut pss_mb) = (first.rss_mb, 0.0_f64);
@@ -249,11 +237,11 @@ fn over(pid: u32, span: Duration) -> Tried<Took> {
         rss_mb = rss_mb.max(megabytes(&rollup, "Rss:"));
         pss_mb = pss_mb.max(megabytes(&rollup, "Pss:"));
     }
-    let (took, last) = (begun.elapsed().as_nanos() as f64, Look::at(pid)?);
+    let (took, last) = (begun.elapsed().as_secs_f64(), Look::at(pid)?);
     Ok(Took {
         rss_mb: rss_mb.max(last.rss_mb),
         pss_mb,
-        cpu: last.cpu_ns.saturating_sub(first.cpu_ns) as f64 / took * 100.0,
-        children: last.children_ticks.saturating_sub(first.children_ticks) as f64 / 100.0,
+        cpu: last.ticks.saturating_sub(first.ticks) as f64 / TICKS / took * 100.0,
+        children: last.children_ticks.saturating_sub(first.children_ticks) as f64 / TICKS,
     })
 }

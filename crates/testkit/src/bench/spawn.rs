@@ -4,9 +4,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::report::{Figure, Row};
-use super::repository::{Size, git, git_command};
+use super::repository::{Size, git_command};
 use super::sample::Samples;
-use super::stage::{Stage, quietly, wait};
+use super::stage::{Stage, quietly, settle, wait};
 use super::{Bench, Tried};
 
 /// Writes down when it began, and ends.
@@ -62,7 +62,7 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
     }
     figure.note(
         "First byte: the script's first act is `date +%s%N`; the clock starts before `cw spawn` or `git worktree add -b` \
-         is executed. The same script on both sides. Every worktree is fresh; the one before it is gone first.",
+         is executed. The same script on both sides. Every worktree is fresh. Nothing is deleted meanwhile, and what was written before is on the disk (`sync`) when a clock starts.",
     );
     figure.note("No worktree was kept warm.");
     Ok(figure)
@@ -79,6 +79,7 @@ fn by_hand(stage: &Stage, round: usize) -> Tried<Times> {
         format!("by-hand-{round}"),
     );
     let path = path.to_string_lossy().into_owned();
+    settle();
     let begun = now()?;
     quietly(&mut git_command(
         &stage.repo,
@@ -100,7 +101,6 @@ fn by_hand(stage: &Stage, round: usize) -> Tried<Times> {
             .env("STAGE", &stage.root),
     )?;
     let first_byte = stamp(stage)?.saturating_sub(begun);
-    git(&stage.repo, &["worktree", "remove", "--force", &path])?;
     Ok(Times {
         first_byte,
         returned,
@@ -108,6 +108,7 @@ fn by_hand(stage: &Stage, round: usize) -> Tried<Times> {
 }
 
 fn by_cw(stage: &Stage, round: usize) -> Tried<Times> {
+    settle();
     let begun = now()?;
     quietly(&mut stage.command(&["spawn", "Say when you began"]))?;
     let returned = now()?.saturating_sub(begun);

@@ -250,6 +250,11 @@ pub fn wait<T>(
     }
 }
 
+/// Has all that was written before reach the disk, so that neither side pays for the other's.
+pub fn settle() {
+    rustix::fs::sync();
+}
+
 /// Runs a command to its end with its output thrown away.
 ///
 /// # Errors

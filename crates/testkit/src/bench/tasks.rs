@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::report::{Figure, Row};
 use super::repository::{Size, git};
 use super::sample::{Samples, timed};
-use super::stage::{Stage, independent, quietly};
+use super::stage::{Stage, independent, quietly, settle};
 use super::{Bench, Tried};
 
 /// Agents at once.
@@ -98,11 +98,13 @@ fn by_hand(stage: &Stage, first: usize, count: usize) -> Tried<Duration> {
         .env("STAGE", &stage.root)
         .env("HOME", &stage.repo)
         .env("GIT_CONFIG_NOSYSTEM", "1");
+    settle();
     Ok(timed(|| quietly(&mut command))?.0)
 }
 
 fn by_cw(stage: &Stage, title: &str, count: usize) -> Tried<Duration> {
     let plan = stage.plan(&independent(title, "", count))?;
+    settle();
     let (took, _) = timed(|| stage.cw(&["run", &plan]))?;
     stage.wait_for_quiet()?;
     let branch = format!("cw/{}/integration", title.to_lowercase());
