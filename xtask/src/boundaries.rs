@@ -42,6 +42,8 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "jiff",
             "serde",
             "serde_json",
+            // What changed in a cw.toml that was trusted before, as a unified diff.
+            "similar",
             "thiserror",
             "tokio",
             "tracing",

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cw_core::ports::agents::{
-    Agents, AgentsError, Answer, Batch, Ending, Follow, LogLine, ReplyTo, RunId, RunState, Started,
-    Stream, TurnOrder,
+    AgentEvent, Agents, AgentsError, Answer, Batch, Ending, Follow, LogLine, Permissions, ReplyTo,
+    RunId, RunState, Started, Stream, TurnOrder,
 };
 
 use client::{Ear, Told, tell};
@@ -251,6 +251,16 @@ impl Agents for ShimAgents {
         folder
             .read_lines(stream, offset, max_bytes, over)
             .map_err(|err| system("reading output", &err))
+    }
+
+    fn read_line(&self, kind: &str, stream: Stream, line: &LogLine) -> Vec<AgentEvent> {
+        driver_of(kind).map_or_else(
+            |_| Vec::new(),
+            |driver| {
+                let mut reader = driver.reader(false, Permissions::default(), &[]);
+                reader.line(stream, line).events
+            },
+        )
     }
 
     fn survivors(&self) -> Result<Vec<(RunId, RunState)>, AgentsError> {

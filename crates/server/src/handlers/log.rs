@@ -9,13 +9,13 @@ use std::time::Duration;
 use cw_core::domain::ids::{AgentId, TurnId};
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
-use cw_core::domain::work::Turn;
+use cw_core::domain::work::{Agent, Turn};
 use cw_core::ports::agents::{Agents, LineForm, LogLine as Line, RunId, Stream};
 use cw_wire::task::{LogInput, LogLine, LogView};
 use cw_wire::{ErrorCode, ErrorView};
 
 use crate::app::{App, Fault};
-use crate::views::time;
+use crate::views::{self, time};
 
 /// The most text of one answer, in bytes.
 const ANSWER: usize = 512 * 1024;
@@ -71,6 +71,8 @@ impl std::fmt::Display for Cursor {
 #[derive(Clone, PartialEq, Debug)]
 struct Chapter {
     id: TurnId,
+    /// The kind of its program, whose reader makes its lines short.
+    kind: String,
     heading: String,
     at: Timestamp,
     /// How far its outputs reach, as far as the rows know.
@@ -79,11 +81,16 @@ struct Chapter {
 }
 
 fn chapters(state: &State, agent: AgentId) -> Vec<Chapter> {
+    let kind = state
+        .get::<Agent>(agent)
+        .map(|agent| agent.kind.clone())
+        .unwrap_or_default();
     state
         .all::<Turn>()
         .filter(|turn| turn.agent == agent)
         .map(|turn| Chapter {
             id: turn.id,
+            kind: kind.clone(),
             heading: format!("turn {} ({})", turn.number, turn.kind.word()),
             at: turn.started_at.unwrap_or(turn.queued_at),
             known: (turn.read_out, turn.read_err),
@@ -127,6 +134,7 @@ async fn piece(
 ) -> Result<LogView, Fault> {
     app.blocking(move |app| {
         let agents = &*app.ports.agents;
+        let kind = chapters.first().map_or("", |chapter| &chapter.kind);
         let pages = match tail {
             Some(lines) => last_lines(agents, &chapters, lines.min(TAIL) as usize),
             None => forward(agents, &chapters, from),
@@ -137,7 +145,7 @@ async fn piece(
             lines: pages
                 .lines
                 .into_iter()
-                .map(|line| shown(line, raw))
+                .flat_map(|line| shown(agents, kind, line, raw))
                 .collect(),
         })
     })
@@ -294,33 +302,57 @@ fn tail_of(agents: &dyn Agents, chapter: &Chapter) -> (Vec<(Stream, Line)>, (u64
     (all, at)
 }
 
-fn shown(entry: Entry, raw: bool) -> LogLine {
-    match entry {
-        Entry::Heading(at, heading) => LogLine {
-            at: Some(time(at)),
-            stream: "cw".into(),
-            text: heading,
-        },
-        Entry::Output(stream, line) => LogLine {
-            at: (line.at.0 > 0).then(|| time(line.at)),
-            stream: match (line.form, stream) {
-                (LineForm::Note, _) => "cw",
-                (_, Stream::Out) => "stdout",
-                (_, Stream::Err) => "stderr",
-            }
-            .into(),
-            text: text(&line, raw),
-        },
-    }
+/// A line as it is shown: raw, or what it tells a person, which may be nothing.
+fn shown(agents: &dyn Agents, kind: &str, entry: Entry, raw: bool) -> Vec<LogLine> {
+    let (stream, line) = match entry {
+        Entry::Heading(at, heading) => {
+            let stream = "cw".into();
+            return vec![LogLine {
+                at: Some(time(at)),
+                stream,
+                text: heading,
+            }];
+        }
+        Entry::Output(stream, line) => (stream, line),
+    };
+    let from = match (line.form, stream) {
+        (LineForm::Note, _) => "cw",
+        (_, Stream::Out) => "stdout",
+        (_, Stream::Err) => "stderr",
+    };
+    let texts = if raw || line.form == LineForm::Note {
+        vec![text(&line, raw)]
+    } else {
+        let events = agents.read_line(kind, stream, &line);
+        events
+            .iter()
+            .flat_map(views::log::lines)
+            .map(|text| cut(&text))
+            .collect()
+    };
+    let at = (line.at.0 > 0).then(|| time(line.at));
+    let show = |text| LogLine {
+        at: at.clone(),
+        stream: from.into(),
+        text,
+    };
+    texts.into_iter().map(show).collect()
 }
 
 fn text(line: &Line, raw: bool) -> String {
     let text = String::from_utf8_lossy(&line.bytes);
-    let end = text.char_indices().nth(LINE).filter(|_| !raw);
-    match (end, line.form) {
-        (Some((end, _)), _) => format!("{}…", &text[..end]),
-        (None, LineForm::Cut) => format!("{text}…"),
-        (None, _) => text.into_owned(),
+    match line.form {
+        _ if !raw => cut(&text),
+        LineForm::Cut => format!("{text}…"),
+        _ => text.into_owned(),
+    }
+}
+
+/// The beginning of a line, if it is too long to be shown.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod graph;
 pub mod initiative;
+pub mod log;
 pub mod merge;
 pub mod message;
 pub mod plan;
