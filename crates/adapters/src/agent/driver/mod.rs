@@ -3,6 +3,7 @@
 //! out; they start nothing, read nothing and know no clock. A new kind is one file here and one
 //! line in [`driver`].
 
+mod acp;
 mod claude;
 mod codex;
 mod course;
@@ -108,6 +109,7 @@ pub(super) const LINGERED: &str = "lingered";
 /// The driver of a kind.
 pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {
     match kind {
+        "acp" => Some(&acp::Acp),
         "claude" => Some(&claude::Claude),
         "codex" => Some(&codex::Codex),
         "gemini" => Some(&gemini::Gemini),
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn unknown_kinds_have_no_driver() {
-        for kind in ["claude", "codex", "gemini", "opencode", "script"] {
+        for kind in ["acp", "claude", "codex", "gemini", "opencode", "script"] {
             assert!(driver(kind).is_some(), "{kind}");
         }
         assert!(driver("x").is_none());

@@ -281,13 +281,13 @@ fn text_bytes(event: &AgentEvent) -> usize {
     format!("{event:?}").len()
 }
 
-const KINDS: [&str; 5] = ["claude", "codex", "gemini", "opencode", "script"];
+const KINDS: [&str; 6] = ["acp", "claude", "codex", "gemini", "opencode", "script"];
 
 fn all_lines() -> Vec<LogLine> {
-    CASES
-        .iter()
-        .flat_map(|case| recorded(case.kind, case.file))
-        .collect()
+    let acp = ["claude", "codex", "gemini", "opencode"];
+    let acp = acp.iter().flat_map(|file| recorded("acp", file));
+    let cases = CASES.iter().flat_map(|case| recorded(case.kind, case.file));
+    cases.chain(acp).collect()
 }
 
 proptest! {
@@ -318,13 +318,13 @@ proptest! {
             }
             let exit = Exit { code, ..Exit::default() };
             let done = matches!(reader.verdict(&exit), Verdict::Done { .. });
-            prop_assert!(!done || code == Some(0) || kind == "claude");
+            prop_assert!(!done || code == Some(0) || kind == "claude" || kind == "acp");
         }
     }
 
     #[test]
     fn random_bytes_are_no_success(junk in prop::collection::vec(any::<u8>(), 0..200)) {
-        for kind in &KINDS[..4] {
+        for kind in &KINDS[..5] {
             let mut reader = reader(kind, false);
             let mut junk_line = line(0, "");
             junk_line.bytes.clone_from(&junk);

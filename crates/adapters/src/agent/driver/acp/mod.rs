@@ -1,0 +1,123 @@
+//! The kind `acp`: any program that speaks the Agent Client Protocol, as JSON-RPC by lines both ways. It says hello; what
+//! follows is sent by the reader as answers come. What the protocol's messages mean is the reader's business.
+
+mod reader;
+
+use std::ffi::OsString;
+
+use cw_core::ports::agents::{Answer, Permissions, TurnOrder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::json::{list, text};
+use super::{Driver, Launch, Reader, Site, program};
+use reader::Talk;
+
+pub(super) struct Acp;
+
+/// The version that is spoken here.
+const PROTOCOL: u64 = 1;
+
+/// The ids of the requests that are made of the program, each once.
+const HELLO: u64 = 1;
+const SESSION: u64 = 2;
+const PROMPT: u64 = 3;
+
+/// What the reader must know of the order.
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Memo {
+    cwd: String,
+    prompt: String,
+    /// The session to resume.
+    session: Option<String>,
+    /// The model that was asked for.
+    model: Option<String>,
+}
+
+impl Driver for Acp {
+    fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
+        let (program, args): (OsString, Vec<OsString>) = program(order, "acp");
+        let memo = Memo {
+            cwd: order.cwd.to_string_lossy().into_owned(),
+            prompt: order.prompt.clone(),
+            session: order.session.clone().filter(|_| order.resume),
+            model: order.model.clone(),
+        };
+        Launch {
+            program,
+            args,
+            env: Vec::new(),
+            unset: &[],
+            stdin: format!("{}\n", hello()).into_bytes(),
+            keep_stdin_open: true,
+            memo: serde_json::to_vec(&memo).unwrap_or_default(),
+        }
+    }
+
+    fn reader(&self, _resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader> {
+        let memo = serde_json::from_slice(memo).unwrap_or_default();
+        Box::new(Talk::new(memo, permissions))
+    }
+
+    fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
+        let request: Value = serde_json::from_slice(request).ok()?;
+        (text(&request, "method") == "session/request_permission").then(|| {
+            let allowed = match answer {
+                Answer::Allow => true,
+                Answer::Deny { .. } => false,
+                Answer::Answers(texts) => texts.first().is_some_and(|text| is_yes(text)),
+            };
+            decision(&request, allowed)
+        })
+    }
+}
+
+fn hello() -> String {
+    let params = json!({
+        "protocolVersion": PROTOCOL,
+        "clientCapabilities": {
+            "fs": {"readTextFile": false, "writeTextFile": false},
+            "terminal": false,
+        },
+        "clientInfo": {"name": "cw", "title": "cw", "version": env!("CARGO_PKG_VERSION")},
+    });
+    request(HELLO, "initialize", &params)
+}
+
+fn request(id: u64, method: &str, params: &Value) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+}
+
+/// The answer to a permission request. Options are chosen by their kind: their order and their names mean nothing.
+fn decision(request: &Value, allowed: bool) -> String {
+    let kinds = if allowed {
+        ["allow_once", "allow_always"]
+    } else {
+        ["reject_once", "reject_always"]
+    };
+    let option = kinds.iter().find_map(|kind| {
+        list(&request["params"]["options"]).find(|option| text(option, "kind") == *kind)
+    });
+    let outcome = match option {
+        Some(option) => json!({"outcome": "selected", "optionId": option["optionId"]}),
+        None => json!({"outcome": "cancelled"}),
+    };
+    json!({"jsonrpc": "2.0", "id": request["id"], "result": {"outcome": outcome}}).to_string()
+}
+
+/// The answer to a request that was not offered.
+fn not_offered(id: &Value) -> String {
+    let error = json!({"code": -32601, "message": "Method not found"});
+    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
+}
+
+fn is_yes(text: &str) -> bool {
+    matches!(
+        text.trim().to_lowercase().as_str(),
+        "y" | "yes" | "allow" | "ok"
+    )
+}
+
+#[cfg(test)]
+mod tests;

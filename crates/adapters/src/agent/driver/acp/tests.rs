@@ -1,0 +1,294 @@
+use super::super::recordings::{exit, launch, line, order, recorded};
+use super::super::{Reaction, TEXT_CAP};
+use super::*;
+use cw_core::ports::agents::{AgentEvent, LogLine, Stream, Verdict};
+
+struct Told {
+    events: Vec<AgentEvent>,
+    sent: Vec<Value>,
+    closed: bool,
+    reader: Box<dyn Reader>,
+}
+
+fn talk(order: &TurnOrder, lines: &[LogLine]) -> Told {
+    let memo = launch(order).memo;
+    let mut told = Told {
+        events: Vec::new(),
+        sent: Vec::new(),
+        closed: false,
+        reader: Acp.reader(order.resume, order.permissions, &memo),
+    };
+    for line in lines {
+        let reading = told.reader.line(Stream::Out, line);
+        told.events.extend(reading.events);
+        match reading.reaction {
+            Some(Reaction::Send(line)) => told.sent.push(serde_json::from_str(&line).unwrap()),
+            Some(Reaction::CloseStdin) => told.closed = true,
+            None => {}
+        }
+    }
+    told
+}
+
+fn with(permissions: Permissions) -> TurnOrder {
+    TurnOrder {
+        permissions,
+        ..order("acp")
+    }
+}
+
+fn resumed() -> TurnOrder {
+    TurnOrder {
+        resume: true,
+        ..order("acp")
+    }
+}
+
+fn lines(texts: &[&str]) -> Vec<LogLine> {
+    (0..)
+        .zip(texts)
+        .map(|(n, text)| line(n * 10, text))
+        .collect()
+}
+
+const HELLO_ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentCapabilities":{"loadSession":true}}}"#;
+const SESSION_ANSWER: &str = r#"{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s1"}}"#;
+const END: &str = r#"{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn"}}"#;
+
+fn methods(told: &Told) -> Vec<&str> {
+    let named = told.sent.iter().filter_map(|sent| sent["method"].as_str());
+    named.collect()
+}
+
+fn usage(told: &Told) -> (u64, u64) {
+    let parts = told.events.iter().map(|event| match event {
+        AgentEvent::Usage { micro_usd, tokens } => (*micro_usd, tokens.total()),
+        _ => (0, 0),
+    });
+    parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+}
+
+/// The lines of a recording; those that were cut when it was taken are completed as far as they matter.
+fn mended(name: &str) -> Vec<LogLine> {
+    let mut lines = recorded("acp", name);
+    for line in &mut lines {
+        let text = String::from_utf8_lossy(&line.bytes).into_owned();
+        if serde_json::from_str::<Value>(&text).is_err() {
+            let id = text
+                .split("\"sessionId\":\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
+            let cut = match (text.contains("\"id\":1,"), text.contains("\"id\":2,"), id) {
+                (true, ..) => HELLO_ANSWER.to_owned(),
+                (_, true, Some(id)) => json!({"id": 2, "result": {"sessionId": id}}).to_string(),
+                _ => continue,
+            };
+            line.bytes = cut.into_bytes();
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_recording_comes_to_its_outcome() {
+    let cases = [
+        ("claude", "Claude ACP done.", 1, (2000, 240), 1),
+        ("codex", "Codex ACP done.", 1, (0, 240), 0),
+        ("gemini", "Gemini ACP done.", 1, (0, 240), 1),
+        ("opencode", "OpenCode ACP done.", 1, (0, 120), 0),
+    ];
+    for (name, summary, tools, used, asked) in cases {
+        let told = talk(&with(Permissions::Ask), &mended(name));
+        let verdict = told.reader.verdict(&exit(0));
+        assert!(
+            matches!(&verdict, Verdict::Done { summary: said, .. } if said == summary),
+            "{name} {verdict:?}"
+        );
+        assert_eq!(methods(&told), ["session/new", "session/prompt"], "{name}");
+        let count =
+            |is: fn(&AgentEvent) -> bool| told.events.iter().filter(|event| is(event)).count();
+        assert_eq!(
+            count(|event| matches!(event, AgentEvent::ToolUse { .. })),
+            tools,
+            "{name} {:?}",
+            told.events
+        );
+        assert_eq!(
+            count(|event| matches!(event, AgentEvent::PermissionRequest { .. })),
+            asked,
+            "{name}"
+        );
+        assert_eq!(
+            count(|event| matches!(event, AgentEvent::SessionStarted { .. })),
+            1,
+            "{name}"
+        );
+        assert_eq!(usage(&told), used, "{name}");
+        assert!(told.closed && told.reader.should_go(), "{name}");
+    }
+}
+
+#[test]
+fn one_character_chunks_are_told_as_one_text() {
+    let told = talk(&with(Permissions::Bypass), &mended("claude"));
+    let texts = told.events.iter().filter_map(|event| match event {
+        AgentEvent::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    assert_eq!(texts.collect::<Vec<_>>(), ["working", "Claude ACP done."]);
+}
+
+#[test]
+fn hello_is_said_at_once_and_the_prompt_travels_in_the_memo_alone() {
+    let launch = launch(&order("acp"));
+    let hello: Value = serde_json::from_slice(&launch.stdin).unwrap();
+    assert_eq!(
+        (&hello["method"], &hello["params"]["protocolVersion"]),
+        (&json!("initialize"), &json!(1))
+    );
+    assert!(launch.keep_stdin_open && launch.args.is_empty());
+    let memo = String::from_utf8(launch.memo).unwrap();
+    assert!(!memo.contains("s3cret"), "{memo}");
+    let told = talk(&order("acp"), &lines(&[HELLO_ANSWER, SESSION_ANSWER]));
+    assert_eq!(told.sent[0]["params"]["cwd"], "/tree");
+    assert_eq!(
+        told.sent[1]["params"]["prompt"][0]["text"],
+        "--do \"it\"\nnow"
+    );
+    assert_eq!(told.sent[1]["params"]["sessionId"], "s1");
+}
+
+#[test]
+fn a_session_is_taken_up_as_the_program_can() {
+    let old = r#"{"method":"session/update","params":{"update":{"sessionUpdate":"agent_message_chunk","content":{"text":"long ago"}}}}"#;
+    let cost = r#"{"method":"session/update","params":{"update":{"sessionUpdate":"usage_update","cost":{"amount":1.5}}}}"#;
+    let later = r#"{"method":"session/update","params":{"update":{"sessionUpdate":"usage_update","cost":{"amount":1.75}}}}"#;
+    let loaded = r#"{"id":2,"result":{}}"#;
+    let told = talk(
+        &resumed(),
+        &lines(&[HELLO_ANSWER, old, cost, loaded, later, END]),
+    );
+    assert_eq!(methods(&told), ["session/load", "session/prompt"]);
+    assert_eq!(told.sent[0]["params"]["sessionId"], "5e55");
+    assert_eq!(usage(&told), (250_000, 0));
+    assert!(
+        !told
+            .events
+            .iter()
+            .any(|event| matches!(event, AgentEvent::Text { .. }))
+    );
+    assert!(
+        matches!(told.reader.verdict(&exit(1)), Verdict::Done { summary, .. } if summary.is_empty())
+    );
+    let resumes = r#"{"id":1,"result":{"protocolVersion":1,"agentCapabilities":{"sessionCapabilities":{"resume":{}}}}}"#;
+    assert_eq!(
+        methods(&talk(&resumed(), &lines(&[resumes]))),
+        ["session/resume"]
+    );
+}
+
+#[test]
+fn a_session_that_cannot_be_taken_up_asks_for_a_new_one() {
+    let cannot = r#"{"id":1,"result":{"protocolVersion":1}}"#;
+    let gone = r#"{"id":2,"error":{"code":-32002,"message":"Resource not found"}}"#;
+    for texts in [&[cannot][..], &[HELLO_ANSWER, gone]] {
+        let told = talk(&resumed(), &lines(texts));
+        assert_eq!(told.reader.verdict(&exit(0)), Verdict::SessionUnknown);
+        assert!(told.closed);
+    }
+}
+
+#[test]
+fn errors_refusals_and_other_versions_are_no_success() {
+    let fresh = |texts: &[&str]| talk(&order("acp"), &lines(texts)).reader.verdict(&exit(0));
+    let auth = r#"{"id":2,"error":{"code":-32000,"message":"Authentication required"}}"#;
+    assert!(matches!(fresh(&[HELLO_ANSWER, auth]), Verdict::Auth { .. }));
+    let limit = r#"{"id":3,"error":{"code":-32603,"message":"Internal error","data":{"details":"429 Too Many Requests"}}}"#;
+    assert!(matches!(
+        fresh(&[HELLO_ANSWER, SESSION_ANSWER, limit]),
+        Verdict::Limit { .. }
+    ));
+    let refused = r#"{"id":3,"result":{"stopReason":"refusal"}}"#;
+    assert!(
+        matches!(fresh(&[HELLO_ANSWER, SESSION_ANSWER, refused]), Verdict::Failed { why, .. } if why.contains("refusal"))
+    );
+    let version = r#"{"id":1,"result":{"protocolVersion":9}}"#;
+    assert!(matches!(fresh(&[version]), Verdict::Failed { why, .. } if why.contains('9')));
+    assert!(
+        !matches!(fresh(&[END]), Verdict::Done { .. }),
+        "an answer before the question"
+    );
+}
+
+#[test]
+fn options_are_chosen_by_their_kind_and_never_by_their_place() {
+    let asked = recorded("acp", "gemini");
+    let asked = asked
+        .iter()
+        .find(|line| String::from_utf8_lossy(&line.bytes).contains("request_permission"))
+        .unwrap();
+    let chosen = |answer: &Answer| {
+        let line = Acp.answer(&asked.bytes, answer).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["id"], 0);
+        line["result"]["outcome"]["optionId"].clone()
+    };
+    assert_eq!(chosen(&Answer::Allow), "proceed_once");
+    assert_eq!(chosen(&Answer::Deny { why: "no".into() }), "cancel");
+    assert_eq!(chosen(&Answer::Answers(vec!["yes".into()])), "proceed_once");
+    let without = r#"{"id":"x","method":"session/request_permission","params":{"options":[]}}"#;
+    assert!(
+        Acp.answer(without.as_bytes(), &Answer::Allow)
+            .unwrap()
+            .contains("cancelled")
+    );
+    assert_eq!(Acp.answer(END.as_bytes(), &Answer::Allow), None);
+}
+
+#[test]
+fn edits_are_accepted_and_the_rest_is_asked() {
+    let ask = |kind: &str| {
+        format!(
+            r#"{{"id":7,"method":"session/request_permission","params":{{"options":[{{"kind":"allow_once","optionId":"a"}}],"toolCall":{{"kind":"{kind}","title":"t"}}}}}}"#
+        )
+    };
+    let told = talk(
+        &with(Permissions::AcceptEdits),
+        &lines(&[&ask("edit"), &ask("execute")]),
+    );
+    assert_eq!(told.sent.len(), 1);
+    assert!(
+        matches!(&told.events[..], [AgentEvent::PermissionRequest { tool, reply, .. }] if tool == "execute" && reply.0 == 10)
+    );
+}
+
+#[test]
+fn extensions_are_refused_or_skipped() {
+    let request = r#"{"id":"q","method":"fs/read_text_file","params":{}}"#;
+    let notification = r#"{"method":"_auth/status_update","params":{}}"#;
+    let told = talk(&order("acp"), &lines(&[request, notification]));
+    assert_eq!(
+        (told.sent.len(), &told.sent[0]["error"]["code"]),
+        (1, &json!(-32601))
+    );
+}
+
+#[test]
+fn a_flood_of_chunks_is_bounded() {
+    let chunk = json!({"method": "session/update", "params": {"update":
+        {"sessionUpdate": "agent_message_chunk", "content": {"text": "x".repeat(TEXT_CAP * 2)}}}});
+    let chunk = chunk.to_string();
+    let told = talk(
+        &order("acp"),
+        &lines(&[HELLO_ANSWER, SESSION_ANSWER, &chunk, &chunk, END]),
+    );
+    let Verdict::Done { summary, .. } = told.reader.verdict(&exit(0)) else {
+        panic!()
+    };
+    assert!(summary.len() < TEXT_CAP + 8);
+    assert!(
+        told.events
+            .iter()
+            .all(|event| format!("{event:?}").len() < TEXT_CAP + 99)
+    );
+}
