@@ -4,6 +4,8 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::run::{self, Failure, Outcome};
 
@@ -12,6 +14,9 @@ const PINNED: &str = include_str!("../../crates/testkit/programs.txt");
 
 /// Programs that must be there, and the Debian package that brings each.
 const DEBIAN: &[(&str, &str)] = &[("cc", "build-essential"), ("git", "git"), ("npm", "npm")];
+
+/// Programs that are installed at once: unpacking is work for the processor, fetching is waiting.
+const ABREAST: usize = 2;
 
 /// Tries to reach the registry, which may be busy.
 const TRIES: u32 = 3;
@@ -25,10 +30,29 @@ pub(crate) fn everything() -> Outcome {
     let lock = File::create(&lock).map_err(|error| Failure::of(lock.display(), error))?;
     lock.lock()
         .map_err(|error| Failure::of("the lock of the cache folder", error))?;
-    for program in pinned(env::consts::OS, env::consts::ARCH) {
-        program.install(&cache)?;
-    }
-    Ok(())
+    abreast(&pinned(env::consts::OS, env::consts::ARCH), |program| {
+        program.install(&cache)
+    })
+}
+
+/// Does all of it, a few at once, and gives the first failure after the others are through.
+fn abreast<T: Sync>(all: &[T], each: impl Fn(&T) -> Outcome + Sync) -> Outcome {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut first = Ok(());
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            first = first.and(each(one));
+        }
+        first
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..ABREAST).map(|_| scope.spawn(work)).collect();
+        let done = lanes.into_iter().map(|lane| {
+            lane.join()
+                .unwrap_or_else(|_| Err(Failure::new("an install panicked")))
+        });
+        done.fold(Ok(()), Outcome::and)
+    })
 }
 
 fn debian() -> Outcome {
@@ -75,6 +99,8 @@ struct Pinned {
     name: &'static str,
     version: &'static str,
     package: &'static str,
+    /// The version under which the registry holds it.
+    held_as: &'static str,
     file: &'static str,
 }
 
@@ -82,12 +108,21 @@ fn pinned(os: &str, arch: &str) -> Vec<Pinned> {
     let lines = PINNED.lines().filter(|line| !line.starts_with('#'));
     let rows = lines.filter_map(
         |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [name, version, o, a, package, file] if o == os && a == arch => Some(Pinned {
-                name,
-                version,
-                package,
-                file,
-            }),
+            [name, version, o, a, package, file]
+                if [os, "*"].contains(&o) && [arch, "*"].contains(&a) =>
+            {
+                let (package, held_as) = match package.rfind('@') {
+                    Some(at) if at > 0 => (&package[..at], &package[at + 1..]),
+                    _ => (package, version),
+                };
+                Some(Pinned {
+                    name,
+                    version,
+                    package,
+                    held_as,
+                    file,
+                })
+            }
             _ => None,
         },
     );
@@ -132,10 +167,12 @@ impl Pinned {
                         "--no-audit",
                         "--no-fund",
                         "--no-package-lock",
+                        // Other programs, and what is built on the spot; what is tested does without.
+                        "--omit=optional",
                     ])
                     .args(["--no-update-notifier", "--loglevel=error", "--prefix"])
                     .arg(folder)
-                    .arg(format!("{}@{}", self.package, self.version)),
+                    .arg(format!("{}@{}", self.package, self.held_as)),
             );
             match fetched {
                 Ok(()) => return Ok(()),
@@ -151,16 +188,32 @@ impl Pinned {
         )))
     }
 
-    /// The program itself says which version it is: a package may silently carry another.
+    /// The program itself says which version it is: a package may silently carry another. One that says nothing is
+    /// believed by its manifest.
     fn verify(&self, folder: &Path) -> Outcome {
         let program = self.path(folder);
-        let said = run::output(
+        let mut command = if self.file.ends_with(".js") {
+            let mut node = run::command("node");
+            node.arg(&program);
+            node
+        } else {
             run::command(&program)
+        };
+        let path = env::var_os("PATH").unwrap_or_default();
+        let said = run::output(
+            command
                 .env_clear()
+                .env("PATH", path)
                 .env("HOME", folder)
+                .stdin(Stdio::null())
                 .arg("--version"),
         )?;
-        if said.split_whitespace().next() == Some(self.version) {
+        let said = if said.trim().is_empty() {
+            self.manifest_version(folder)?
+        } else {
+            said
+        };
+        if said.split_whitespace().any(|word| word == self.version) {
             return Ok(());
         }
         Err(Failure::new(format!(
@@ -169,6 +222,18 @@ impl Pinned {
             self.version,
             said.trim()
         )))
+    }
+
+    fn manifest_version(&self, folder: &Path) -> Result<String, Failure> {
+        let manifest = folder
+            .join("node_modules")
+            .join(self.package)
+            .join("package.json");
+        let text = fs::read_to_string(&manifest)
+            .map_err(|error| Failure::of(manifest.display(), error))?;
+        let manifest: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| Failure::of(manifest.display(), error))?;
+        Ok(manifest["version"].as_str().unwrap_or_default().to_owned())
     }
 }
 
@@ -182,6 +247,40 @@ mod tests {
         let mac = pinned("macos", "aarch64");
         assert_eq!(linux[0].name, "claude");
         assert_ne!(linux[0].package, mac[0].package);
-        assert_eq!(pinned("plan9", "x86_64"), []);
+        let elsewhere = pinned("plan9", "x86_64");
+        assert!(
+            elsewhere
+                .iter()
+                .all(|program| program.file.ends_with(".js"))
+        );
+    }
+
+    #[test]
+    fn a_package_may_be_held_under_another_version() {
+        let linux = pinned("linux", "x86_64");
+        let codex = linux
+            .iter()
+            .find(|program| program.name == "codex")
+            .unwrap();
+        assert_eq!(
+            (codex.package, codex.held_as),
+            ("@openai/codex", "0.169.0-linux-x64")
+        );
+        assert_eq!(linux[0].held_as, linux[0].version);
+    }
+
+    #[test]
+    fn all_is_done_and_a_failure_keeps_nothing_back() {
+        let done = AtomicUsize::new(0);
+        let outcome = abreast(&[1, 2, 3, 4, 5], |n| {
+            done.fetch_add(1, Ordering::Relaxed);
+            if *n == 2 {
+                Err(Failure::new("two"))
+            } else {
+                Ok(())
+            }
+        });
+        assert!(outcome.is_err());
+        assert_eq!(done.load(Ordering::Relaxed), 5);
     }
 }

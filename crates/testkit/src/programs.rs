@@ -15,12 +15,18 @@ pub fn claude() -> Option<PathBuf> {
     installed("claude")
 }
 
-/// The same, for a test: without the program the test is skipped with a message, or fails where `CW_REQUIRE_PROGRAMS=1`
-/// says that every program has to be there.
+/// The same, for a test; see [`or_skip`].
 pub fn claude_or_skip() -> Option<PathBuf> {
-    let found = claude();
+    or_skip("claude")
+}
+
+/// The path of a pinned program, for a test: without the program the test is skipped with a message, or fails where
+/// `CW_REQUIRE_PROGRAMS=1` says that every program has to be there.
+pub fn or_skip(name: &str) -> Option<PathBuf> {
+    let found = installed(name);
     if found.is_none() {
-        let what = "claude is not installed for the tests; `cargo xtask install` installs it";
+        let what =
+            format!("{name} is not installed for the tests; `cargo xtask install` installs it");
         assert!(
             env::var_os("CW_REQUIRE_PROGRAMS").is_none_or(|v| v != "1"),
             "{what}"
@@ -99,20 +105,42 @@ fn installed(name: &str) -> Option<PathBuf> {
 fn place(name: &str, os: &str, arch: &str) -> Option<PathBuf> {
     PINNED.lines().find_map(
         |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [n, version, o, a, package, file] if n == name && o == os && a == arch => Some(
-                Path::new(&format!("{name}-{version}"))
-                    .join("node_modules")
-                    .join(package)
-                    .join(file),
-            ),
+            [n, version, o, a, package, file]
+                if n == name && [os, "*"].contains(&o) && [arch, "*"].contains(&a) =>
+            {
+                Some(
+                    Path::new(&format!("{name}-{version}"))
+                        .join("node_modules")
+                        .join(folder_of(package))
+                        .join(file),
+                )
+            }
             _ => None,
         },
     )
 }
 
+/// The folder of a package: its name without the version that may follow.
+fn folder_of(package: &str) -> &str {
+    match package.rfind('@') {
+        Some(at) if at > 0 => &package[..at],
+        _ => package,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_may_name_its_version_and_a_line_every_platform() {
+        let codex = place("codex", "linux", "x86_64").unwrap();
+        let expected =
+            "codex-0.169.0/node_modules/@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex";
+        assert_eq!(codex, Path::new(expected));
+        let gemini = place("gemini", "macos", "aarch64").unwrap();
+        assert!(gemini.ends_with("@google/gemini-cli/bundle/gemini.js"));
+    }
 
     #[test]
     fn a_pinned_program_stands_in_a_folder_of_its_name_and_version() {
