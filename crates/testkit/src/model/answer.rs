@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 /// An answer of the model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer(Kind);
+pub struct Answer(pub(super) Kind);
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Message(Vec<Block>),
     Stall(Vec<Block>),
     Error {
@@ -28,7 +28,7 @@ enum Kind {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Block {
+pub(super) enum Block {
     Text(String),
     Tool { name: String, input: Value },
 }
@@ -169,7 +169,7 @@ impl Block {
     }
 }
 
-fn tool_id(number: usize, index: usize) -> String {
+pub(super) fn tool_id(number: usize, index: usize) -> String {
     format!("toolu_{}_{number:06}_{index}", std::process::id())
 }
 
@@ -226,7 +226,7 @@ fn events(number: usize, blocks: &[Block], complete: bool) -> String {
     text
 }
 
-fn stream(body: Body) -> Response {
+pub(super) fn stream(body: Body) -> Response {
     (
         [
             (header::CONTENT_TYPE, "text/event-stream"),
@@ -258,7 +258,7 @@ fn error(status: u16, kind: &str, message: &str, headers: &[(String, String)]) -
 }
 
 /// A body that sends one chunk and then stays open.
-struct Stalled(Option<String>);
+pub(super) struct Stalled(pub(super) Option<String>);
 
 impl HttpBody for Stalled {
     type Data = Bytes;

@@ -1,10 +1,11 @@
-//! A scripted model: an HTTP server on the loopback interface that speaks the Messages API as far as real agent programs
-//! use it, so that they can be tested offline. What is answered is the script's business; this server knows no agents.
+//! A scripted model: an HTTP server on the loopback interface that speaks the Messages API and three others as far as real
+//! agent programs use them, so that they can be tested offline. What is answered is the script's business; this server knows no agents.
 //!
 //! The path prefix `/s/<scenario>` lets one server play many tests at once: the scenario is handed to the script and
 //! kept with each recorded request.
 
 mod answer;
+mod dialect;
 mod request;
 mod script;
 
@@ -19,7 +20,10 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use serde_json::Value;
 use tokio::sync::oneshot;
+
+use dialect::Dialect;
 
 pub use answer::Answer;
 pub use request::{Request, ToolResult};
@@ -99,11 +103,33 @@ struct Shared {
     recorded: Arc<Mutex<Vec<Request>>>,
 }
 
+impl Shared {
+    /// Keeps a request; its number makes the ids of the answer unique.
+    fn record(&self, request: &Request) -> usize {
+        let mut recorded = self
+            .recorded
+            .lock()
+            .expect("no holder of the recordings panics");
+        recorded.push(request.clone());
+        recorded.len()
+    }
+
+    async fn ask(&self, request: Request) -> Answer {
+        let script = Arc::clone(&self.script);
+        let ask = move || script.answer(&request).rooted(request.folder());
+        let asked = tokio::task::spawn_blocking(ask).await;
+        asked.unwrap_or_else(|_| Answer::error(500, "api_error", "the script panicked"))
+    }
+}
+
 /// Serves until the other end of `stopped` is dropped; open answers are cut, since a stalled one would never end.
 async fn serve(listener: std::net::TcpListener, shared: Shared, stopped: oneshot::Receiver<()>) {
     let router = Router::new()
         .route("/s/{scenario}/v1/messages", post(messages))
         .route("/s/{scenario}/v1/messages/count_tokens", post(count_tokens))
+        .route("/s/{scenario}/v1/responses", post(responses))
+        .route("/s/{scenario}/v1/chat/completions", post(chat))
+        .route("/s/{scenario}/v1beta/models/{*call}", post(gemini))
         .fallback(probe)
         .layer(DefaultBodyLimit::disable())
         .with_state(shared);
@@ -126,21 +152,39 @@ async fn messages(
         return Answer::error(400, "invalid_request_error", "the body is no request")
             .render(0, false);
     };
-    let number = {
-        let mut recorded = shared
-            .recorded
-            .lock()
-            .expect("no holder of the recordings panics");
-        recorded.push(request.clone());
-        recorded.len()
-    };
+    let number = shared.record(&request);
     let streams = request.streams();
-    let ask = move || shared.script.answer(&request).rooted(request.folder());
-    let asked = tokio::task::spawn_blocking(ask).await;
-    match asked {
-        Ok(answer) => answer.render(number, streams),
-        Err(_) => Answer::error(500, "api_error", "the script panicked").render(number, streams),
-    }
+    shared.ask(request).await.render(number, streams)
+}
+
+async fn responses(state: State<Shared>, Path(scenario): Path<String>, body: Bytes) -> Response {
+    spoken(Dialect::Responses, state.0, scenario, &body).await
+}
+
+async fn chat(state: State<Shared>, Path(scenario): Path<String>, body: Bytes) -> Response {
+    spoken(Dialect::Chat, state.0, scenario, &body).await
+}
+
+async fn gemini(
+    state: State<Shared>,
+    Path((scenario, _)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    spoken(Dialect::Gemini, state.0, scenario, &body).await
+}
+
+async fn spoken(dialect: Dialect, shared: Shared, scenario: String, body: &[u8]) -> Response {
+    let Ok(raw @ Value::Object(_)) = serde_json::from_slice(body) else {
+        return Answer::error(400, "invalid_request_error", "the body is no request")
+            .render(0, false);
+    };
+    let request = Request {
+        scenario,
+        body: dialect.messages(raw),
+    };
+    let number = shared.record(&request);
+    let answer = shared.ask(request.clone()).await;
+    dialect.render(answer, number, &request.tools())
 }
 
 async fn count_tokens(body: Bytes) -> Response {
