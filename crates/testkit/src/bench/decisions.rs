@@ -65,7 +65,7 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
         figure.row(ratio(format!("{what}, p99"), p99, 8.0));
         figure.row(
             ratio(
-                format!("… of which deciding alone, p50"),
+                "… of which deciding alone, p50".to_owned(),
                 durable.decided.median(),
                 3.0,
             )
@@ -277,7 +277,7 @@ impl Ring {
             match effect.kind {
                 // The lane keeps up with the agents, as long as it is free.
                 EffectKind::Trial(_) | EffectKind::Advance(_) => {
-                    self.effects.push_front(effect.clone())
+                    self.effects.push_front(effect.clone());
                 }
                 _ => self.effects.push_back(effect.clone()),
             }

@@ -27,12 +27,15 @@ use report::{Figure, Report};
 /// What a step of a benchmark comes to; the text says why there is no figure.
 pub type Tried<T> = Result<T, String>;
 
+/// Makes one small row durable each time it is called.
+pub type Commits = Box<dyn FnMut() -> Tried<()>>;
+
 /// What the benchmarks need of a real store, given by the binary that knows one.
 pub struct Disk {
     /// Opens the store of `cw` at a path.
     pub store: fn(&Path) -> Tried<Box<dyn Store>>,
     /// Opens a database with one table at a path; each call of what comes back commits one small row durably.
-    pub commit: fn(&Path) -> Tried<Box<dyn FnMut() -> Tried<()>>>,
+    pub commit: fn(&Path) -> Tried<Commits>,
     /// The version of the database.
     pub version: String,
 }

@@ -13,6 +13,8 @@ pub const ACT: &str = "act-as-agent";
 /// Lines a second that a talking agent prints.
 const LINES: u32 = 50;
 
+/// How long what was begun goes on.
+const SETTLED: Duration = Duration::from_secs(3);
 /// The system counts processor time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
@@ -75,7 +77,62 @@ fn with(bench: &Bench, agents: usize, span: Duration, figure: &mut Figure) -> Tr
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     pace(&stage, 0)?;
     stage.register(&[&me.to_string_lossy(), ACT], agents)?;
-    let fresh = Look::at(stage.server()?)?;
+    let pid = stage.server()?;
+    let fresh = Look::at(pid)?;
+    start(&stage, agents)?;
+    let silent = over(pid, span)?;
+    let list = if agents == 50 {
+        Some(agent_list(bench, &stage)?)
+    } else {
+        None
+    };
+    pace(&stage, LINES)?;
+    std::thread::sleep(SETTLED);
+    let talking = over(pid, span)?;
+    std::fs::remove_file(stage.file("pace")).map_err(|error| error.to_string())?;
+    stage.wait_for("merged", agents)?;
+    stage.wait_for_quiet()?;
+    std::thread::sleep(SETTLED);
+    let after = over(pid, span)?;
+    if let Some(list) = list {
+        figure.row(list);
+        figure.row(Row::amount(
+            "fresh server, no agent: RSS",
+            fresh.rss_mb,
+            "MB",
+            None,
+        ));
+    }
+    // The target was set for 200 agents; half a percent for 50 silent ones, and for none.
+    let most = (agents == 200).then_some(80.0);
+    let idle = (agents == 50).then_some(0.5);
+    let core = "% of a core";
+    for (what, value, unit, target) in [
+        ("talking: RSS, the most seen", talking.rss_mb, "MB", most),
+        ("talking: PSS, the most seen", talking.pss_mb, "MB", most),
+        ("talking: processor time", talking.cpu, core, None),
+        ("silent: processor time", silent.cpu, core, idle),
+        (
+            "silent: time of programs it started",
+            silent.children,
+            "s",
+            Some(0.0),
+        ),
+        ("gone again: processor time", after.cpu, core, Some(0.5)),
+        ("gone again: RSS", after.rss_mb, "MB", None),
+    ] {
+        figure.row(Row::amount(
+            &format!("{agents} agents {what}"),
+            value,
+            unit,
+            target,
+        ));
+    }
+    Ok(())
+}
+
+/// Starts as many agents and waits until what that leaves to do is over.
+fn start(stage: &Stage, agents: usize) -> Tried<()> {
     let plan = stage.plan(&independent("Served", "", agents))?;
     stage.cw(&["plan", "apply", &plan])?;
     stage.cw(&["initiative", "start", "served"])?;
@@ -85,77 +142,11 @@ fn with(bench: &Bench, agents: usize, span: Duration, figure: &mut Figure) -> Tr
         || {
             let list = stage.json(&["agent", "list"])?;
             let rows = list["agents"].as_array().ok_or("no agents in the list")?;
-            Ok(
-                (rows.iter().filter(|row| row["status"] == "running").count() >= agents)
-                    .then_some(()),
-            )
+            let running = rows.iter().filter(|row| row["status"] == "running");
+            Ok((running.count() >= agents).then_some(()))
         },
     )?;
-    let pid = stage.server()?;
-    // What starting them left to do is over.
-    std::thread::sleep(Duration::from_secs(3));
-    let silent = over(pid, span)?;
-    if agents == 50 {
-        figure.row(agent_list(bench, &stage)?);
-        figure.row(Row::amount(
-            "fresh server, no agent: RSS",
-            fresh.rss_mb,
-            "MB",
-            None,
-        ));
-    }
-    pace(&stage, LINES)?;
-    std::thread::sleep(Duration::from_secs(3));
-    let talking = over(pid, span)?;
-    let target = (agents == 200).then_some(80.0);
-    figure.row(Row::amount(
-        &format!("{agents} agents talking: RSS, the most seen"),
-        talking.rss_mb,
-        "MB",
-        target,
-    ));
-    figure.row(Row::amount(
-        &format!("{agents} agents talking: PSS, the most seen"),
-        talking.pss_mb,
-        "MB",
-        target,
-    ));
-    figure.row(Row::amount(
-        &format!("{agents} agents talking: processor time"),
-        talking.cpu,
-        "% of a core",
-        None,
-    ));
-    let idle = (agents == 50).then_some(0.5);
-    figure.row(Row::amount(
-        &format!("{agents} agents silent: processor time"),
-        silent.cpu,
-        "% of a core",
-        idle,
-    ));
-    figure.row(Row::amount(
-        &format!("{agents} agents silent: time of programs it started"),
-        silent.children,
-        "s",
-        Some(0.0),
-    ));
-    std::fs::remove_file(stage.file("pace")).map_err(|error| error.to_string())?;
-    stage.wait_for("merged", agents)?;
-    stage.wait_for_quiet()?;
-    std::thread::sleep(Duration::from_secs(2));
-    let after = over(pid, span)?;
-    figure.row(Row::amount(
-        &format!("idle after {agents} agents: processor time"),
-        after.cpu,
-        "% of a core",
-        Some(0.5),
-    ));
-    figure.row(Row::amount(
-        &format!("idle after {agents} agents: RSS"),
-        after.rss_mb,
-        "MB",
-        None,
-    ));
+    std::thread::sleep(SETTLED);
     Ok(())
 }
 

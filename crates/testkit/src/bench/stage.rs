@@ -118,9 +118,7 @@ impl Stage {
             .env("CW_HOME", &self.home)
             .env("STAGE", &self.root)
             .stdin(Stdio::null());
-        for name in ["CW_LOG"] {
-            command.envs(std::env::var_os(name).map(|value| (name, value)));
-        }
+        command.envs(std::env::var_os("CW_LOG").map(|value| ("CW_LOG", value)));
         command
     }
 

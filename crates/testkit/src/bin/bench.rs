@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use cw_adapters::sqlite::SqliteStore;
 use cw_core::ports::store::Store;
 use cw_testkit::bench::options::Options;
-use cw_testkit::bench::{Bench, Disk, Tried, serving};
+use cw_testkit::bench::{Bench, Commits, Disk, Tried, serving};
 
 fn store(path: &Path) -> Tried<Box<dyn Store>> {
     let store = SqliteStore::open(path).map_err(|error| error.to_string())?;
@@ -20,7 +20,7 @@ fn store(path: &Path) -> Tried<Box<dyn Store>> {
 }
 
 /// The least that can be made durable: one small row in a transaction of its own.
-fn commit(path: &Path) -> Tried<Box<dyn FnMut() -> Tried<()>>> {
+fn commit(path: &Path) -> Tried<Commits> {
     let connection = rusqlite::Connection::open(path).map_err(|error| error.to_string())?;
     connection
         .execute_batch(
