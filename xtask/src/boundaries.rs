@@ -63,6 +63,8 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "hyper-util",
             "indicatif",
             "jiff",
+            // The tools of agents over standard input and output: `cw mcp`.
+            "rmcp",
             "rustix",
             "schemars",
             "serde",

@@ -1,233 +1,192 @@
 //! `cw mcp`: the Model Context Protocol over standard input and output, for agents.
 //!
-//! A small server of one line per message: it has tools and nothing else. What they do is done
-//! by the calls that the commands inside an agent make too.
+//! The protocol is spoken on a thread of its own, so that it goes on answering while a tool waits;
+//! the calls are made one after another where the session is. What they do is done by the calls
+//! that the commands inside an agent make too.
 
-use super::me;
-use crate::failure::{Exit, Failure, Outcome};
-use crate::render::json;
+mod tools;
+
+use crate::failure::{Exit, Failure, Outcome, refused};
 use crate::session::Session;
-use cw_wire::Procedure;
-use cw_wire::me::{
-    AddTask, AddTaskInput, Done, DoneInput, MeSayInput, Progress, ProgressInput, ReadMessages, Say,
-    Task,
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
-use cw_wire::scope::Nothing;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::io::BufRead;
-use std::time::Duration;
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
+use serde_json::{Map, Value};
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+use tools::Told;
 
-/// How long `ask` waits; agent programs give up on a tool after a minute.
-const ASK_WAIT: Duration = Duration::from_secs(45);
-/// The revision that is spoken when the client asks for an unknown one.
-const REVISION: &str = "2025-06-18";
-const REVISIONS: [&str; 3] = ["2024-11-05", "2025-03-26", REVISION];
+/// A call on its way to the session.
+struct Call {
+    tool: String,
+    arguments: Map<String, Value>,
+    reply: oneshot::Sender<Told>,
+}
+
+/// The side that speaks the protocol.
+struct Door {
+    version: String,
+    calls: mpsc::Sender<Call>,
+}
 
 /// Speaks MCP until standard input ends.
 pub(crate) fn perform(session: &Session<'_>) -> Outcome {
     session.agent_only("mcp")?;
-    for line in std::io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
-        if line.trim().is_empty() {
-            continue;
-        }
-        let reply = match serde_json::from_str::<Value>(&line) {
-            Ok(message) => reply(session, &message)?,
-            Err(error) => Some(fault(&Value::Null, -32700, &error.to_string())),
+    let (calls, incoming) = mpsc::channel();
+    let door = Door {
+        version: session.host.version().to_owned(),
+        calls,
+    };
+    let speaking = std::thread::Builder::new()
+        .name("mcp".into())
+        .spawn(move || speak(door))
+        .map_err(failed)?;
+    for call in incoming {
+        let told = tools::call(session, &call.tool, call.arguments);
+        // A client that went away meanwhile hears nothing.
+        let _ = call.reply.send(told);
+    }
+    match speaking.join() {
+        Ok(Ok(())) => Ok(Exit::DONE),
+        Ok(Err(error)) => Err(failed(error)),
+        Err(_) => Err(failed("its thread ended badly")),
+    }
+}
+
+fn failed(cause: impl std::fmt::Display) -> Failure {
+    refused("the tools cannot be offered")
+        .cause(cause.to_string())
+        .into()
+}
+
+fn speak(door: Door) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let spoken = runtime.block_on(async {
+        let running = door
+            .serve(rmcp::transport::stdio())
+            .await
+            .map_err(|error| error.to_string())?;
+        running.waiting().await.map_err(|error| error.to_string())
+    });
+    // A read of standard input that is under way cannot be called off.
+    runtime.shutdown_background();
+    spoken.map(drop)
+}
+
+impl ServerHandler for Door {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("cw", self.version.clone()))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let offers = tools::offers().into_iter();
+        let tools = offers.map(|offer| Tool::new(offer.name, offer.description, offer.schema));
+        Ok(ListToolsResult::with_all_items(tools.collect()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let (reply, told) = oneshot::channel();
+        let call = Call {
+            tool: request.name.into_owned(),
+            arguments: request.arguments.unwrap_or_default(),
+            reply,
         };
-        if let Some(reply) = reply {
-            session.out.write(&json::line(&reply)?)?;
-        }
+        let gone = |what: &str| ErrorData::internal_error(what.to_owned(), None);
+        self.calls
+            .send(call)
+            .map_err(|_| gone("nobody makes the calls any more"))?;
+        let told = told.await.map_err(|_| gone("the call was dropped"))?;
+        let content = vec![ContentBlock::text(told.text)];
+        let result = if told.is_error {
+            CallToolResult::error(content)
+        } else {
+            CallToolResult::success(content)
+        };
+        Ok(result.into())
     }
-    Ok(Exit::DONE)
-}
-
-fn reply(session: &Session<'_>, message: &Value) -> Outcome<Option<Value>> {
-    let method = message["method"].as_str().unwrap_or_default();
-    let Some(id) = message.get("id").filter(|id| !id.is_null()) else {
-        return Ok(None);
-    };
-    let result = match method {
-        "initialize" => greeting(session, &message["params"]),
-        "ping" => json!({}),
-        "tools/list" => json!({ "tools": tools() }),
-        "tools/call" => call(session, &message["params"])?,
-        _ => return Ok(Some(fault(id, -32601, &format!("no method `{method}`")))),
-    };
-    Ok(Some(
-        json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-    ))
-}
-
-fn fault(id: &Value, code: i32, message: &str) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
-}
-
-fn greeting(session: &Session<'_>, params: &Value) -> Value {
-    let wanted = params["protocolVersion"].as_str().unwrap_or_default();
-    let revision = if REVISIONS.contains(&wanted) {
-        wanted
-    } else {
-        REVISION
-    };
-    json!({
-        "protocolVersion": revision,
-        "capabilities": { "tools": {} },
-        "serverInfo": { "name": "cw", "version": session.host.version() },
-    })
-}
-
-fn tools() -> Value {
-    let text = |what: &str| json!({ "type": "string", "description": what });
-    let list =
-        |what: &str| json!({ "type": "array", "items": { "type": "string" }, "description": what });
-    let tool = |name: &str, what: &str, properties: Value, required: &[&str]| {
-        json!({ "name": name, "description": what, "inputSchema": {
-            "type": "object", "properties": properties, "required": required,
-            "additionalProperties": false } })
-    };
-    json!([
-        tool(
-            "ask",
-            "Ask the user. Returns the answer, or says that you are parked: then end your \
-              turn at once, you will be resumed with the answer.",
-            json!({ "question": text("The question"), "options": list("Answers on offer") }),
-            &["question"]
-        ),
-        tool(
-            "say",
-            "Say something to the user, or to another agent by its name.",
-            json!({ "text": text("The text"), "to": text("Another agent's name; leave out for the user") }),
-            &["text"]
-        ),
-        tool(
-            "read_messages",
-            "Read the messages that came since the last time.",
-            json!({}),
-            &[]
-        ),
-        tool(
-            "progress",
-            "Tell in one line what you do just now.",
-            json!({ "text": text("One line") }),
-            &["text"]
-        ),
-        tool(
-            "done",
-            "Report your task done, with a summary for those who build on it.",
-            json!({ "summary": text("What was done") }),
-            &["summary"]
-        ),
-        tool(
-            "add_task",
-            "Add a task to the plan of your own task.",
-            json!({ "title": text("Its title"), "prompt": text("What is to be done"),
-                "after": list("Ids of tasks it waits for; leave out to wait for your own") }),
-            &["title", "prompt"]
-        ),
-        tool(
-            "task",
-            "Read your own task and the summaries of those it builds on.",
-            json!({}),
-            &[]
-        ),
-    ])
-}
-
-fn call(session: &Session<'_>, params: &Value) -> Outcome<Value> {
-    let name = params["name"].as_str().unwrap_or_default();
-    let arguments = match &params["arguments"] {
-        Value::Null => json!({}),
-        given => given.clone(),
-    };
-    let told = match name {
-        "ask" => ask(session, &arguments),
-        "say" => perform_tool::<Say, MeSayInput>(session, arguments),
-        "read_messages" => perform_tool::<ReadMessages, Nothing>(session, arguments),
-        "progress" => perform_tool::<Progress, ProgressInput>(session, arguments),
-        "done" => perform_tool::<Done, DoneInput>(session, arguments),
-        "add_task" => perform_tool::<AddTask, AddTaskInput>(session, arguments),
-        "task" => perform_tool::<Task, Nothing>(session, arguments),
-        _ => Err(crate::failure::usage(format!("no tool `{name}`")).into()),
-    };
-    match told {
-        Ok(text) => Ok(content(&text, false)),
-        Err(Failure::Error(error)) => {
-            let hint = error
-                .hint
-                .map(|hint| format!(" ({hint})"))
-                .unwrap_or_default();
-            let cause = error
-                .cause
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default();
-            Ok(content(&format!("{}{cause}{hint}", error.message), true))
-        }
-        Err(Failure::Closed) => Err(Failure::Closed),
-    }
-}
-
-fn content(text: &str, is_error: bool) -> Value {
-    json!({ "content": [{ "type": "text", "text": text }], "isError": is_error })
-}
-
-fn perform_tool<P, I>(session: &Session<'_>, arguments: Value) -> Outcome<String>
-where
-    P: Procedure<Input = I>,
-    I: DeserializeOwned,
-{
-    let input: I = serde_json::from_value(arguments).map_err(|error| {
-        crate::failure::usage("the arguments do not fit").cause(error.to_string())
-    })?;
-    let output = session.call::<P>(&input)?;
-    let text = json::line(&output)?;
-    Ok(if text.trim() == "{}" {
-        "ok".to_owned()
-    } else {
-        text
-    })
-}
-
-fn ask(session: &Session<'_>, arguments: &Value) -> Outcome<String> {
-    let question = arguments["question"].as_str().unwrap_or_default();
-    if question.trim().is_empty() {
-        return Err(crate::failure::usage("`question` is missing").into());
-    }
-    let options = arguments["options"].as_array().into_iter().flatten();
-    let options = options
-        .filter_map(|one| one.as_str().map(str::to_owned))
-        .collect();
-    let told = me::ask(session, question.to_owned(), options, ASK_WAIT)?;
-    Ok(told
-        .answer
-        .unwrap_or_else(|| "parked: end your turn, you will be resumed with the answer".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-    #[test]
-    fn the_tools_of_the_contract_are_there() {
-        let tools = tools();
-        let names: Vec<_> = tools
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|t| t["name"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "ask",
-                "say",
-                "read_messages",
-                "progress",
-                "done",
-                "add_task",
-                "task"
-            ]
-        );
+    /// What comes back for each request, with one who answers every call by what it was.
+    async fn spoken(requests: &[Value]) -> Vec<Value> {
+        let (calls, incoming) = mpsc::channel::<Call>();
+        std::thread::spawn(move || {
+            for call in incoming {
+                let text = format!("{} {}", call.tool, Value::Object(call.arguments));
+                let is_error = call.tool == "nothing";
+                let _ = call.reply.send(Told { text, is_error });
+            }
+        });
+        let version = "9.9".to_owned();
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let door = Door { version, calls };
+        tokio::spawn(async move {
+            let running = door.serve(tokio::io::split(far)).await.unwrap();
+            running.waiting().await.unwrap();
+        });
+        let (read, mut write) = tokio::io::split(near);
+        let mut lines = BufReader::new(read).lines();
+        let mut answers = Vec::new();
+        for request in requests {
+            write
+                .write_all(format!("{request}\n").as_bytes())
+                .await
+                .unwrap();
+            if request.get("id").is_some() {
+                let line = lines.next_line().await.unwrap().unwrap();
+                answers.push(serde_json::from_str(&line).unwrap());
+            }
+        }
+        answers
+    }
+
+    fn hello() -> [Value; 2] {
+        let client = json!({ "name": "test", "version": "1" });
+        let params =
+            json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+        [
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }),
+            json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+        ]
+    }
+
+    #[tokio::test]
+    async fn it_names_itself_lists_its_tools_and_tells_errors_as_results() {
+        let call = |id: u32, name: &str| {
+            let params = json!({ "name": name, "arguments": { "text": "hi" } });
+            json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+        };
+        let mut requests = hello().to_vec();
+        requests.push(json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" }));
+        requests.extend([call(3, "say"), call(4, "nothing")]);
+        let answers = spoken(&requests).await;
+        let about = &answers[0]["result"];
+        assert_eq!(about["serverInfo"]["name"], "cw");
+        assert_eq!(about["protocolVersion"], "2025-06-18");
+        assert_eq!(answers[1]["result"]["tools"].as_array().unwrap().len(), 7);
+        let said = &answers[2]["result"];
+        assert_eq!(said["content"][0]["text"], r#"say {"text":"hi"}"#);
+        assert_eq!(said["isError"], false);
+        assert_eq!(answers[3]["result"]["isError"], true);
     }
 }
