@@ -7,12 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cw_core::app::{Output, Sight, Signal};
+use cw_core::app::{Asked, Output, Sight, Signal, Want};
 use cw_core::domain::ids::TurnId;
 use cw_core::domain::money::Usd;
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::Verdict;
-use cw_core::ports::agents::{self, AgentEvent, Agents, Answer, Batch, Ending, Follow, ReplyTo};
+use cw_core::ports::agents::{
+    self, AgentEvent, Agents, Answer, Batch, Ending, Follow, Permissions, ReplyTo,
+};
 use cw_core::ports::settings::Clock;
 
 use crate::engine::{Engine, EngineError};
@@ -100,7 +102,7 @@ impl Followers {
             told_at: Timestamp::default(),
         };
         let ending = self.agents.follow(follow, &mut |batch| {
-            for (reply, answer) in reader.read(batch) {
+            for (reply, answer) in reader.read(batch, follow.permissions) {
                 if let Err(error) = self
                     .agents
                     .answer(&follow.run, &follow.kind, reply, &answer)
@@ -109,7 +111,8 @@ impl Followers {
                 }
             }
             let now = self.clock.now();
-            if reader.fresh && now.since(reader.told_at) >= PACE {
+            let owed = !reader.output.asked.is_empty() || !reader.output.withdrawn.is_empty();
+            if reader.fresh && (owed || now.since(reader.told_at) >= PACE) {
                 reader.told_at = now;
                 if !say(engine, &Signal::Seen(turn, Sight::Output(reader.take()))) {
                     return ControlFlow::Break(());
@@ -171,7 +174,7 @@ impl Reader {
     }
 
     /// Takes a batch in; gives back what has to be answered at once.
-    fn read(&mut self, batch: Batch) -> Vec<(ReplyTo, Answer)> {
+    fn read(&mut self, batch: Batch, permissions: Permissions) -> Vec<(ReplyTo, Answer)> {
         let read = (batch.offsets.out, batch.offsets.err);
         let news = read != self.output.read
             || (batch.pid.is_some() && self.output.pid.is_none() && self.told_at.0 == 0);
@@ -182,11 +185,11 @@ impl Reader {
         batch
             .events
             .into_iter()
-            .filter_map(|observed| self.event(observed.event))
+            .filter_map(|observed| self.event(observed.event, permissions))
             .collect()
     }
 
-    fn event(&mut self, event: AgentEvent) -> Option<(ReplyTo, Answer)> {
+    fn event(&mut self, event: AgentEvent, permissions: Permissions) -> Option<(ReplyTo, Answer)> {
         match event {
             AgentEvent::SessionStarted { id } => self.output.session = Some(id),
             AgentEvent::Text { text } | AgentEvent::Log { text, .. } => self.activity(&text),
@@ -196,9 +199,21 @@ impl Reader {
                 self.output.cost += Usd(micro_usd);
                 self.output.tokens += tokens.total();
             }
-            AgentEvent::Question { reply, .. } => {
-                let why = "Ask with the command `cw ask \"…\"` in a shell; if it exits with 75, end your turn.";
-                return Some((reply, Answer::Deny { why: why.into() }));
+            AgentEvent::Question {
+                reply,
+                request,
+                questions,
+            } => {
+                let parts = questions.into_iter().map(|one| (one.text, one.options));
+                self.ask(reply, request, Want::Answers(parts.collect()));
+            }
+            AgentEvent::PermissionRequest {
+                reply,
+                request,
+                tool,
+                detail,
+            } if permissions == Permissions::Ask => {
+                self.ask(reply, request, Want::Tool { tool, detail });
             }
             AgentEvent::PermissionRequest { reply, tool, .. } => {
                 let why = format!(
@@ -206,9 +221,15 @@ impl Reader {
                 );
                 return Some((reply, Answer::Deny { why }));
             }
+            AgentEvent::RequestWithdrawn { request } => self.output.withdrawn.push(request),
             _ => {}
         }
         None
+    }
+
+    fn ask(&mut self, reply: ReplyTo, name: String, want: Want) {
+        let reply = reply.0;
+        self.output.asked.push(Asked { reply, name, want });
     }
 
     fn activity(&mut self, text: &str) {

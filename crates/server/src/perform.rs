@@ -97,6 +97,11 @@ impl Ports {
                 .stop(&run, why)
                 .map(|_| Outcome::Done)
                 .map_err(Failure::from),
+            Work::Reply(work) => self
+                .agents
+                .answer(&work.run, &work.kind, work.to, &work.answer)
+                .map(|()| Outcome::Done)
+                .map_err(Failure::from),
             Work::Collect(ask) => self.collect(&ask),
             Work::Trial(work) => self.trial(*work),
             Work::Gate(work) => self.gate(&work),

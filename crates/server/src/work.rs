@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cw_core::app::Outcome;
+use cw_core::app::{ALLOW, ALLOW_ALWAYS, DENY, Outcome};
 use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::hierarchy::{Initiative, Project, Task};
-use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, ProjectId, TurnId};
+use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TurnId};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
-use cw_core::domain::work::{Agent, Merge, MergeState, StopReason, Turn, TurnKind};
-use cw_core::ports::agents::{Follow, Grace, Offsets, Permissions, RunId, TurnOrder};
+use cw_core::domain::work::{
+    Agent, Merge, MergeState, Message, MessageKind, StopReason, Turn, TurnKind,
+};
+use cw_core::ports::agents::{
+    Answer, Follow, Grace, Offsets, Permissions, ReplyTo, RunId, TurnOrder,
+};
 use cw_core::ports::workspaces::{
     Advance, Collect, CommitMessage, GateCheckout, Land, MergeInto, Prepare, Release, SyncBranch,
     Trial,
@@ -41,6 +45,8 @@ pub enum Work {
     Start(Box<StartWork>),
     /// Stop a turn.
     Stop(RunId, &'static str),
+    /// Answer a program's request.
+    Reply(Box<ReplyWork>),
     /// Collect what a turn left.
     Collect(Box<Collect>),
     /// Try a merge.
@@ -87,6 +93,14 @@ pub struct StartWork {
     pub(crate) pass_env: Vec<String>,
 }
 
+/// An answer for a program that waits for it.
+pub struct ReplyWork {
+    pub(crate) run: RunId,
+    pub(crate) kind: String,
+    pub(crate) to: ReplyTo,
+    pub(crate) answer: Answer,
+}
+
 /// A merge to be tried.
 pub struct TrialWork {
     pub(crate) trial: Trial,
@@ -117,7 +131,7 @@ pub fn lane(state: &State, kind: EffectKind) -> Option<Lane> {
         EffectKind::Prepare(id) | EffectKind::Collect(id) => Lane::Worktrees(project_of(id)?),
         EffectKind::Release(id) => Lane::Worktrees(state.get::<Agent>(id)?.project),
         EffectKind::StartTurn(_) => Lane::Turns,
-        EffectKind::StopTurn(_) => Lane::Stops,
+        EffectKind::StopTurn(_) | EffectKind::Reply(_) => Lane::Stops,
     })
 }
 
@@ -129,6 +143,7 @@ pub fn work(state: &State, places: &Places, kind: EffectKind, now: Timestamp) ->
         EffectKind::Prepare(id) => prepare(state, places, id, now),
         EffectKind::StartTurn(id) => start(state, places, id),
         EffectKind::StopTurn(id) => Some(stop(state, id)),
+        EffectKind::Reply(id) => reply(state, id),
         EffectKind::Collect(id) => collect(state, places, id, now),
         EffectKind::Trial(id) => trial(state, id),
         EffectKind::Gate(id) => gate(state, places, id),
@@ -332,9 +347,32 @@ fn stop(state: &State, id: TurnId) -> Work {
         Some(StopReason::Timeout) => "timeout",
         Some(StopReason::Stalled) => "stalled",
         Some(StopReason::Dropped) => "dropped",
+        Some(StopReason::Unanswered) => "unanswered",
         Some(StopReason::User) | None => "user",
     };
     Work::Stop(RunId::from(id), why)
+}
+
+fn reply(state: &State, id: MessageId) -> Option<Work> {
+    let message = state.get::<Message>(id)?;
+    let request = message.request.as_ref()?;
+    let agent = state.get::<Agent>(state.get::<Turn>(request.turn)?.agent)?;
+    let text = message.answer.clone()?;
+    let answer = match message.kind {
+        MessageKind::Permission if text == ALLOW || text == ALLOW_ALWAYS => Answer::Allow,
+        MessageKind::Permission if text == DENY => Answer::Deny {
+            why: "The user says no.".into(),
+        },
+        MessageKind::Permission => Answer::Deny { why: text },
+        _ if request.parts > 1 => Answer::Answers(text.lines().map(str::to_owned).collect()),
+        _ => Answer::Answers(vec![text]),
+    };
+    Some(Work::Reply(Box::new(ReplyWork {
+        run: RunId::from(request.turn),
+        kind: agent.kind.clone(),
+        to: ReplyTo(request.reply),
+        answer,
+    })))
 }
 
 fn collect(state: &State, places: &Places, id: TurnId, now: Timestamp) -> Option<Work> {

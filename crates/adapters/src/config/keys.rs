@@ -50,4 +50,4 @@ pub(super) const NOT_ACTED_ON: &[&str] = &[
 ];
 
 /// The permissions that this version carries out.
-pub(super) const PERMISSIONS_ACTED_ON: &[&str] = &["accept-edits"];
+pub(super) const PERMISSIONS_ACTED_ON: &[&str] = &["ask", "accept-edits"];

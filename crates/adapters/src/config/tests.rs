@@ -143,13 +143,14 @@ fn what_is_not_acted_on_yet_is_a_warning_with_its_line() {
         "{}",
         warnings[0]
     );
-    for word in ["ask", "bypass"] {
-        let text = format!("[agents.claude]\npermissions = \"{word}\"");
-        let (config, warnings) = parse(&text).unwrap();
-        assert_eq!(config.agents["claude"].permissions.as_deref(), Some(word));
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains(&format!("`agents.claude.permissions = \"{word}\"`")));
-    }
+    let text = "[agents.claude]\npermissions = \"bypass\"";
+    let (config, warnings) = parse(text).unwrap();
+    assert_eq!(
+        config.agents["claude"].permissions.as_deref(),
+        Some("bypass")
+    );
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("`agents.claude.permissions = \"bypass\"`"));
 }
 
 #[test]

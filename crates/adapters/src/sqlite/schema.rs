@@ -25,6 +25,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0002_child_keys",
         sql: include_str!("migrations/0002_child_keys.sql"),
     },
+    Migration {
+        name: "0003_requests",
+        sql: include_str!("migrations/0003_requests.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

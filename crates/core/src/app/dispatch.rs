@@ -11,9 +11,9 @@ use crate::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
 use crate::domain::index::{Due, ready_key};
 use crate::domain::names;
 use crate::domain::txn::{About, Txn};
-use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState};
+use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState};
 
-use super::{tasks, turn};
+use super::{request, tasks, turn};
 
 /// Gives free places to turns and tasks until there are none.
 pub(super) fn run(tx: &mut Txn) {
@@ -213,7 +213,7 @@ fn overdue(tx: &Txn, id: TurnId) -> Option<StopReason> {
     let waits = tx.state().index().asks(turn.task);
     let silent_since = agent.last_output_at.unwrap_or(started).max(started);
     if waits {
-        None
+        request::waited_too_long(tx, turn).then_some(StopReason::Unanswered)
     } else if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
         Some(StopReason::Timeout)
     } else if tx.now.since(silent_since) > config.stall {
@@ -264,5 +264,9 @@ fn about(tx: &Txn, kind: EffectKind) -> Option<About> {
             About::Task(tx.state().get::<Merge>(id)?.task)
         }
         EffectKind::Release(id) => About::Agent(id),
+        EffectKind::Reply(id) => {
+            let request = tx.state().get::<Message>(id)?.request.as_ref()?;
+            About::Agent(tx.state().get::<Turn>(request.turn)?.agent)
+        }
     })
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState, Verdict};
 
-use super::{dispatch, lane, tasks, turn};
+use super::{dispatch, lane, request, tasks, turn};
 
 /// A usage limit of unknown length is looked at again after this time.
 const LIMIT_RETRY: Duration = Duration::from_secs(300);
@@ -44,6 +44,7 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
             ("cost_usd", Value::from(turn.cost.dollars())),
         ],
     );
+    request::over(tx, &turn);
     let task = tx.get::<Task>(turn.task);
     if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
         return dropped(tx, &turn);
@@ -106,6 +107,7 @@ fn judge(stop: Option<StopReason>, verdict: Verdict) -> Verdict {
             why: "the agent printed nothing for longer than limits.stall".into(),
             fatal: false,
         },
+        (Some(StopReason::Unanswered), verdict) if verdict != Verdict::Done => Verdict::Asked,
         (Some(StopReason::User | StopReason::Dropped), _) => Verdict::Stopped,
         (_, verdict) => verdict,
     }
@@ -165,6 +167,10 @@ fn asked(tx: &mut Txn, turn: &Turn) {
     match turn::next_mail(tx, turn.agent) {
         Some(kind) => {
             turn::queue(tx, turn.agent, kind, None);
+        }
+        // Its program took the question back while it was being ended.
+        None if turn.stop == Some(StopReason::Unanswered) => {
+            turn::queue(tx, turn.agent, TurnKind::Retry, None);
         }
         None => failed(
             tx,

@@ -5,10 +5,10 @@ use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, Task, TaskState};
 use crate::domain::ids::{AgentId, MergeId, MessageId, ProjectId, TaskId};
 use crate::domain::txn::{About, Txn};
-use crate::domain::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, TurnKind};
+use crate::domain::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, Request, TurnKind};
 
 use super::signal::{Refusal, Reply};
-use super::{task, tasks, turn};
+use super::{request, task, tasks, turn};
 
 /// The longest message, in bytes.
 pub(super) const MOST: usize = 64 * 1024;
@@ -20,18 +20,19 @@ pub const ANSWER_SKIP: &str = "skip";
 /// The answer to "it bounced too often" that gives the task up.
 pub const ANSWER_GIVE_UP: &str = "give up";
 
-struct Draft {
-    project: ProjectId,
-    task: Option<TaskId>,
-    kind: MessageKind,
-    from: Party,
-    to: Party,
-    body: String,
-    options: Vec<String>,
-    about: Option<Quandary>,
+pub(super) struct Draft {
+    pub(super) project: ProjectId,
+    pub(super) task: Option<TaskId>,
+    pub(super) kind: MessageKind,
+    pub(super) from: Party,
+    pub(super) to: Party,
+    pub(super) body: String,
+    pub(super) options: Vec<String>,
+    pub(super) about: Option<Quandary>,
+    pub(super) request: Option<Request>,
 }
 
-fn put(tx: &mut Txn, draft: Draft) -> MessageId {
+pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
     let id = tx.next_id::<Message>();
     tx.put(Message {
         id,
@@ -46,6 +47,7 @@ fn put(tx: &mut Txn, draft: Draft) -> MessageId {
         answer: None,
         delivered: None,
         about: draft.about,
+        request: draft.request,
         created_at: tx.now,
         answered_at: None,
     });
@@ -97,6 +99,7 @@ pub(super) fn ask(
             body: body.clone(),
             options: options.clone(),
             about: None,
+            request: None,
         },
     );
     tx.tell(
@@ -145,6 +148,7 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
             body: body.clone(),
             options: options.clone(),
             about: Some(Quandary::Bounces),
+            request: None,
         },
     );
     tx.tell(
@@ -196,6 +200,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
             body: body.clone(),
             options: Vec::new(),
             about: None,
+            request: None,
         },
     );
     tx.tell(
@@ -210,7 +215,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
 }
 
 /// Gives an idle agent a turn for its unread mail.
-fn wake(tx: &mut Txn, agent: AgentId) {
+pub(super) fn wake(tx: &mut Txn, agent: AgentId) {
     let row = tx.get::<Agent>(agent);
     let task = tx.get::<Task>(row.task);
     let idle = tx.state().index().open_turn(agent).is_none() && !row.stopped;
@@ -269,7 +274,7 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
     );
     match (message.about, message.task, message.from) {
         (Some(Quandary::Bounces), Some(task), _) => settle_bounces(tx, task, &chosen)?,
-        (None, _, Party::Agent(asker)) => wake(tx, asker),
+        (None, _, Party::Agent(asker)) if !request::pass_on(tx, id) => wake(tx, asker),
         _ => {}
     }
     Ok(Reply::Message(id))
@@ -363,11 +368,16 @@ pub(super) fn read(tx: &mut Txn, id: MessageId) -> Result<Reply, Refusal> {
 pub(super) fn withdraw(tx: &mut Txn, task: TaskId) {
     let open: Vec<MessageId> = tx.state().index().questions(task).collect();
     for id in open {
-        tx.change::<Message>(id, |message| message.status = MessageStatus::Read);
-        tx.tell(
-            "message.withdrawn",
-            About::Task(task),
-            [("message", Value::from(id.0))],
-        );
+        close(tx, task, id);
     }
+}
+
+/// A question wants no answer any more.
+pub(super) fn close(tx: &mut Txn, task: TaskId, id: MessageId) {
+    tx.change::<Message>(id, |message| message.status = MessageStatus::Read);
+    tx.tell(
+        "message.withdrawn",
+        About::Task(task),
+        [("message", Value::from(id.0))],
+    );
 }

@@ -11,6 +11,7 @@ mod initiative;
 mod lane;
 mod message;
 mod progress;
+mod request;
 mod signal;
 mod spawn;
 mod task;
@@ -22,9 +23,10 @@ mod written;
 pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
+pub use request::{ALLOW, ALLOW_ALWAYS, DENY, PATIENCE};
 pub use signal::{
-    Applied, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight, Signal,
-    StartFacts, TaskEdit,
+    Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight, Signal,
+    StartFacts, TaskEdit, Want,
 };
 pub use written::written;
 

@@ -297,6 +297,35 @@ pub struct Output {
     pub cost: Usd,
     /// Tokens it used meanwhile.
     pub tokens: u64,
+    /// What its program asks the user, and waits for.
+    pub asked: Vec<Asked>,
+    /// Requests, by the program's own names, that want no answer any more.
+    pub withdrawn: Vec<String>,
+}
+
+/// A request of an agent program to the user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Whom to answer; the same when the output is read again.
+    pub reply: u64,
+    /// The program's own name for the request.
+    pub name: String,
+    /// What it wants.
+    pub want: Want,
+}
+
+/// What an agent program wants of the user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Want {
+    /// Answers to these questions, each with the choices it offers.
+    Answers(Vec<(String, Vec<String>)>),
+    /// To use a tool.
+    Tool {
+        /// Its name.
+        tool: String,
+        /// With what, in one line.
+        detail: String,
+    },
 }
 
 /// What a decision tells whoever asked for it.

@@ -4,7 +4,7 @@
 //! It may be performed more than once (a crash between doing and saving), so it carries ids only:
 //! every name that its performer needs follows from them.
 
-use super::ids::{AgentId, EffectId, InitiativeId, MergeId, TurnId};
+use super::ids::{AgentId, EffectId, InitiativeId, MergeId, MessageId, TurnId};
 use super::time::Timestamp;
 
 /// One thing to be done outside.
@@ -33,6 +33,8 @@ pub enum EffectKind {
     StartTurn(TurnId),
     /// End the whole process tree of the turn.
     StopTurn(TurnId),
+    /// Pass the answer on to the agent program that asked.
+    Reply(MessageId),
     /// Commit what the agent left and look at its branch.
     Collect(TurnId),
     /// Try the merge and make its commit.
@@ -66,6 +68,7 @@ impl EffectKind {
             Self::Prepare(_) => "prepare",
             Self::StartTurn(_) => "start-turn",
             Self::StopTurn(_) => "stop-turn",
+            Self::Reply(_) => "reply",
             Self::Collect(_) => "collect",
             Self::Trial(_) => "trial",
             Self::Gate(_) => "gate",
@@ -86,6 +89,7 @@ impl EffectKind {
             }
             Self::Trial(id) | Self::Gate(id) | Self::Advance(id) => id.0,
             Self::Release(id) => id.0,
+            Self::Reply(id) => id.0,
         }
     }
 
@@ -98,6 +102,7 @@ impl EffectKind {
             "prepare" => Self::Prepare(subject.into()),
             "start-turn" => Self::StartTurn(subject.into()),
             "stop-turn" => Self::StopTurn(subject.into()),
+            "reply" => Self::Reply(subject.into()),
             "collect" => Self::Collect(subject.into()),
             "trial" => Self::Trial(subject.into()),
             "gate" => Self::Gate(subject.into()),

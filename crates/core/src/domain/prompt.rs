@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::hierarchy::{Initiative, Phase, Plan, Task};
 use super::state::State;
-use super::work::{GateReport, Merge, MergeState, Message, Party};
+use super::work::{GateReport, Merge, MergeState, Message, MessageKind, Party};
 
 /// The most that one prompt hands on of a gate's output or a text from elsewhere, in bytes.
 const EXCERPT: usize = 16 * 1024;
@@ -165,7 +165,9 @@ fn others(out: &mut String, state: &State, task: &Task) {
 /// What an agent is told when answers and notes have come: the bare answer when it is only one.
 #[must_use]
 pub fn mail(messages: &[&Message]) -> String {
-    if let [only] = messages {
+    if let [only] = messages
+        && only.kind != MessageKind::Permission
+    {
         return only.answer.clone().unwrap_or_else(|| only.body.clone());
     }
     let mut out = String::new();

@@ -205,6 +205,8 @@ pub enum StopReason {
     Timeout,
     /// It was silent for longer than a turn may.
     Stalled,
+    /// The user did not answer its program's question soon.
+    Unanswered,
 }
 
 /// Who says something to whom.
@@ -271,10 +273,27 @@ pub struct Message {
     pub delivered: Option<TurnId>,
     /// A question of `cw` about what to do with a task.
     pub about: Option<Quandary>,
+    /// The request of an agent program that it stands for: the answer goes to the program.
+    pub request: Option<Request>,
     /// When it was said.
     pub created_at: Timestamp,
     /// When it was answered.
     pub answered_at: Option<Timestamp>,
+}
+
+/// A request of an agent program that waits for an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The turn whose program asks.
+    pub turn: TurnId,
+    /// Whom to answer, in the words of the port.
+    pub reply: u64,
+    /// The program's own name for it.
+    pub name: String,
+    /// The tool it wants a permission for; empty for questions.
+    pub tool: String,
+    /// How many questions it asks at once: an answer then has a line for each.
+    pub parts: u32,
 }
 
 /// What `cw` itself asks the user about a task.

@@ -27,7 +27,7 @@ fn claude() -> Option<PathBuf> {
 }
 
 /// Writes `cw.toml`: Claude Code as default, talking to the model under a scenario's name.
-fn configure(stage: &Stage, program: &Path, model: &Model, scenario: &str, more: &str) {
+fn configure(stage: &Stage, program: &Path, model: &Model, scenario: &str, more: &str) -> PathBuf {
     let config = stage.root().join("claude");
     std::fs::create_dir_all(&config).unwrap();
     let url = model.base_url(scenario);
@@ -42,7 +42,7 @@ fn configure(stage: &Stage, program: &Path, model: &Model, scenario: &str, more:
              CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"0\"\n\
              DISABLE_AUTOUPDATER = \"1\"\n{more}"
         ),
-    );
+    )
 }
 
 /// A shell command that commits all that lies in the agent's worktree.

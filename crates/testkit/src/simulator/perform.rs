@@ -95,6 +95,8 @@ fn ask(state: &State, kind: EffectKind) -> Option<Ask> {
             Ask::Start(Box::new(Run::new(turn, agent.initiative)), limits)
         }
         EffectKind::StopTurn(id) => Ask::Stop(id),
+        // No program of the simulation asks by itself.
+        EffectKind::Reply(_) => return None,
         EffectKind::Collect(id) => Ask::Collect(state.get::<Turn>(id)?.agent),
         EffectKind::Trial(id) => trial(state, id)?,
         EffectKind::Gate(id) => Ask::Gate(commit_no(state.get::<Merge>(id)?.result.as_ref()?)),

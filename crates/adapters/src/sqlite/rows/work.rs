@@ -3,7 +3,7 @@
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::{
     Agent, GateReport, Merge, MergeState, Message, MessageKind, MessageStatus, Party, Quandary,
-    StopReason, Turn, TurnKind, TurnState, Verdict,
+    Request, StopReason, Turn, TurnKind, TurnState, Verdict,
 };
 
 use crate::sqlite::cell::{Binder, Fields, Stored, text, unknown, words};
@@ -65,6 +65,7 @@ table!(Message in "messages" {
     answer => [answer],
     delivered => [delivered],
     about => [about],
+    request => [request_turn, request_reply, request_name, request_tool, request_parts],
     created_at => [created_at],
     answered_at => [answered_at],
 });
@@ -97,6 +98,7 @@ words! {
         Dropped = "dropped",
         Timeout = "timeout",
         Stalled = "stalled",
+        Unanswered = "unanswered",
     }
     MessageKind {
         Question = "question",
@@ -221,6 +223,46 @@ impl Stored for Party {
                 .map(Self::Agent),
             "cw" => Ok(Self::Cw),
             _ => Err(misread),
+        }
+    }
+}
+
+impl Stored for Option<Request> {
+    fn write(&self, to: &mut Binder<'_, '_>) -> Result<(), Fault> {
+        match self {
+            None => (0..5).try_for_each(|_| to.null()),
+            Some(Request {
+                turn,
+                reply,
+                name,
+                tool,
+                parts,
+            }) => {
+                turn.write(to)?;
+                reply.write(to)?;
+                name.write(to)?;
+                tool.write(to)?;
+                parts.write(to)
+            }
+        }
+    }
+
+    fn read(from: &mut Fields<'_>) -> Result<Self, Fault> {
+        let turn = from.one()?;
+        let reply = from.one()?;
+        let name: Option<String> = from.one()?;
+        let tool: Option<String> = from.one()?;
+        let parts = from.one()?;
+        match (turn, reply, name, tool, parts) {
+            (None, None, None, None, None) => Ok(None),
+            (Some(turn), Some(reply), Some(name), Some(tool), Some(parts)) => Ok(Some(Request {
+                turn,
+                reply,
+                name,
+                tool,
+                parts,
+            })),
+            _ => Err(from.corrupt("half a program's request")),
         }
     }
 }

@@ -145,3 +145,75 @@ fn a_server_killed_in_the_middle_of_a_turn_of_claude_takes_it_up_again() {
         assert_eq!(log.matches(&said).count(), 1, "{said} in\n{log}");
     }
 }
+
+#[test]
+fn what_claude_asks_by_its_own_tool_is_answered_while_it_waits_even_if_the_server_is_killed() {
+    let Some(program) = claude() else { return };
+    let script = Table::new().on(
+        "Paint the gate.",
+        [
+            Answer::ask("Which colour?", &["red", "blue"]),
+            Answer::write("gate.txt", "painted\n"),
+            Answer::text("The gate is painted."),
+        ],
+    );
+    let model = Model::start(script).unwrap();
+    let stage = stage(&program, &model, "own-question");
+    started(&stage, "# Paint\n#### Gate\n\nPaint the gate.\n", "paint");
+
+    stage.wait_for("gate", "waiting");
+    let pid = stage.server_pid().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    let inbox = stage.json(&["inbox"]);
+    let question = &inbox["messages"][0];
+    assert_eq!(inbox["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(question["kind"], "question");
+    assert_eq!(question["body"], "Which colour?");
+    stage
+        .cw(&["message", "answer", question["id"].as_str().unwrap(), "2"])
+        .expect(0);
+    let pid = stage.server_pid().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    stage.wait_for("gate", "merged");
+
+    assert_eq!(turns(&agent_of(&stage, "gate")), ["start"]);
+    let requests = model.requests("own-question");
+    assert_eq!(steps(&requests, "Paint the gate."), [0, 1, 2]);
+    let told = &requests[1].tool_results()[0].text;
+    assert!(told.contains("blue"), "{told}");
+}
+
+#[test]
+fn an_agent_that_is_to_ask_waits_for_its_permission() {
+    let Some(program) = claude() else { return };
+    let script = Table::new().on(
+        "Paint the fence.",
+        [
+            Answer::bash("echo green > fence.txt"),
+            Answer::bash("echo more >> fence.txt"),
+            Answer::text("The fence is painted."),
+        ],
+    );
+    let model = Model::start(script).unwrap();
+    let stage = Stage::bare();
+    let file = configure(&stage, &program, &model, "permission", "");
+    let config = std::fs::read_to_string(file).unwrap();
+    let asks = config
+        .replace("accept-edits", "ask")
+        .replace("allow = [\"Bash\"]\n", "");
+    stage.write("cw.toml", &asks);
+    stage.cw(&["init", "--trust"]).expect(0);
+    started(&stage, "# Paint\n#### Fence\n\nPaint the fence.\n", "paint");
+
+    stage.wait_for("fence", "waiting");
+    let inbox = stage.json(&["inbox"]);
+    let request = &inbox["messages"][0];
+    assert_eq!(request["kind"], "permission");
+    let id = request["id"].as_str().unwrap();
+    stage.cw(&["message", "answer", id, "2"]).expect(0);
+    stage.wait_for("fence", "merged");
+    assert_eq!(
+        stage.file_at("cw/paint/integration", "fence.txt"),
+        "green\nmore"
+    );
+}

@@ -17,7 +17,7 @@ use cw_core::domain::state::{Key, Row};
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::{
     Agent, GateReport, Merge, MergeState, Message, MessageKind, MessageStatus, Party, Quandary,
-    StopReason, Turn, TurnKind, TurnState, Verdict,
+    Request, StopReason, Turn, TurnKind, TurnState, Verdict,
 };
 
 const WHEN: Timestamp = Timestamp(1_763_949_600_123);
@@ -293,6 +293,7 @@ fn turns() -> impl Iterator<Item = Turn> {
         Some(StopReason::Dropped),
         Some(StopReason::Timeout),
         Some(StopReason::Stalled),
+        Some(StopReason::Unanswered),
     ];
     (1..).zip(states).map(move |(n, state)| Turn {
         id: n.into(),
@@ -333,6 +334,16 @@ fn messages() -> impl Iterator<Item = Message> {
         answer: some(n, "argon2".into()),
         delivered: [None, Some(0.into()), Some(3.into())][(n % 3) as usize],
         about: some(n, Quandary::Bounces),
+        request: some(
+            n,
+            Request {
+                turn: 3.into(),
+                reply: n * 100,
+                name: format!("req-{n}"),
+                tool: "Bash".into(),
+                parts: 1,
+            },
+        ),
         created_at: WHEN,
         answered_at: some(n, WHEN),
     })
@@ -392,6 +403,7 @@ fn effects() -> impl Iterator<Item = Effect> {
         EffectKind::Release(10.into()),
         EffectKind::Land(11.into(), LandMode::FastForward),
         EffectKind::Land(12.into(), LandMode::MergeCommit),
+        EffectKind::Reply(13.into()),
     ];
     (1..).zip(kinds).map(|(n, kind)| Effect {
         id: n.into(),
