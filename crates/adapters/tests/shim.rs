@@ -13,6 +13,8 @@
 mod agents;
 #[path = "shim/hostile.rs"]
 mod hostile;
+#[path = "shim/kinds.rs"]
+mod kinds;
 #[path = "shim/life.rs"]
 mod life;
 #[path = "shim/real.rs"]
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         life::trials(),
         hostile::trials(),
         talk::trials(),
+        kinds::trials(),
         real::trials(),
     ]
     .into_iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cw_core::app::{ALLOW, ALLOW_ALWAYS, DENY, Outcome};
 use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
-use cw_core::domain::hierarchy::{Initiative, Project, Task};
+use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TurnId};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::state::State;
@@ -463,6 +463,7 @@ fn release(state: &State, places: &Places, id: AgentId, now: Timestamp) -> Optio
         path: scene.worktree(places),
         branch: scene.branch(),
         kept: scene.kept(),
+        unmerged: !matches!(scene.task.state, TaskState::Merged { .. }),
         at: now,
     })))
 }

@@ -1,11 +1,15 @@
 //! The real agent programs that tests drive: where they are installed and how they are started cut off from the
 //! developer's own account. It installs nothing; `cargo xtask test` does, from the same list (`programs.txt`).
 
+mod kinds;
+
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use kinds::{Ready, ready_or_skip};
 
 /// The pinned programs, one line per platform.
 const PINNED: &str = include_str!("../programs.txt");

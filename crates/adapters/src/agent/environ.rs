@@ -45,8 +45,10 @@ pub(super) fn compose(
     let mut with_cw = places.bin.as_os_str().to_owned();
     with_cw.push(":");
     with_cw.push(path);
-    let own: [(&str, OsString); 8] = [
+    let own: [(&str, OsString); 9] = [
         ("PATH", with_cw),
+        // Some programs believe it more than the folder they are in.
+        ("PWD", order.cwd.clone().into()),
         ("TMPDIR", places.tmp.into()),
         (MARKER, places.run.into()),
         ("CW_TASK", order.task.clone().into()),
@@ -130,6 +132,12 @@ mod tests {
         .into_iter()
         .map(|(n, v)| (n.into_string().unwrap(), v.into_string().unwrap()))
         .collect()
+    }
+
+    #[test]
+    fn the_folder_is_the_worktree_and_not_the_servers() {
+        let env = composed(&[("PWD", "/server"), ("PATH", "/bin")], &[("PWD", "/x")]);
+        assert_eq!(env["PWD"], "/tree");
     }
 
     #[test]

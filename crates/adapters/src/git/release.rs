@@ -62,7 +62,11 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
         .filter(|(path, print)| tree.is_unchanged_copy(path, **print));
     let leave_out: BTreeSet<Vec<u8>> = unchanged.map(|(path, _)| path.clone()).collect();
     let capture = tree.capture(&head, &leave_out)?;
-    let mut kept = tree.keep_apart(&capture, &ask.kept, ask.at)?;
+    let mut kept = Vec::new();
+    if ask.unmerged && is_on_no_other_branch(repo, &head, &ask.branch)? {
+        kept.push(repo.keep(&ask.kept, &head)?);
+    }
+    kept.extend(tree.keep_apart(&capture, &ask.kept, ask.at)?);
     let merging = tree.merge_heads();
     if capture.tree != repo.tree_of(&head)? || !merging.is_empty() {
         let parents = [vec![head.clone()], merging].concat();
@@ -90,6 +94,20 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
         }
     }
     Ok(kept)
+}
+
+/// Whether a branch has commits that no other branch leads to.
+fn is_on_no_other_branch(repo: &Repo<'_>, head: &Oid, branch: &str) -> Result<bool, GitError> {
+    let but = format!("--exclude={branch}");
+    let list = [
+        "rev-list",
+        "-n1",
+        head.as_str(),
+        "--not",
+        &but,
+        "--branches",
+    ];
+    Ok(!repo.git().args(list).succeed()?.stdout.is_empty())
 }
 
 /// Those of the commits that no ref leads to, without those that another of them leads to.

@@ -239,6 +239,7 @@ impl World {
             path: self.soho(),
             branch: BRANCH.into(),
             kept: KEPT.into(),
+            unmerged: false,
             at: AT,
         }
     }

@@ -3,7 +3,7 @@
 use super::done;
 use crate::client::is_gone;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::render::{escape, human};
+use crate::render::{escape, human, json};
 use crate::session::Session;
 use cw_wire::agent::StopAll;
 use cw_wire::scope::{Nothing, Scope};
@@ -245,9 +245,15 @@ fn logs(session: &Session<'_>, args: &LogsArgs) -> Outcome {
     loop {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(cannot)?;
-        session
-            .out
-            .write(&escape::block(&String::from_utf8_lossy(&bytes)))?;
+        let text = String::from_utf8_lossy(&bytes);
+        if session.out.json {
+            for line in text.lines() {
+                let line = serde_json::json!({ "line": line });
+                session.out.write(&json::line(&line)?)?;
+            }
+        } else {
+            session.out.write(&escape::block(&text))?;
+        }
         if !args.follow {
             return Ok(Exit::DONE);
         }

@@ -5,7 +5,9 @@ use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, Task, TaskState};
 use crate::domain::ids::{AgentId, MergeId, MessageId, ProjectId, TaskId};
 use crate::domain::txn::{About, Txn};
-use crate::domain::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, Request, TurnKind};
+use crate::domain::work::{
+    Agent, Message, MessageKind, MessageStatus, Party, Quandary, Request, TurnKind,
+};
 
 use super::signal::{Refusal, Reply};
 use super::{request, task, tasks, turn};

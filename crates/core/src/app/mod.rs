@@ -25,8 +25,8 @@ pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
 pub use request::{ALLOW, ALLOW_ALWAYS, DENY, PATIENCE};
 pub use signal::{
-    Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight, Signal,
-    StartFacts, TaskEdit, Want,
+    Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight,
+    Signal, StartFacts, TaskEdit, Want,
 };
 pub use written::written;
 

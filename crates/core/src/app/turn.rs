@@ -65,6 +65,14 @@ pub(super) fn queue(
 /// Gives a queued turn its place.
 pub(super) fn place(tx: &mut Txn, id: TurnId) {
     tx.change::<Turn>(id, |turn| turn.state = TurnState::Preparing);
+    let (kind, task) = {
+        let turn = tx.get::<Turn>(id);
+        (turn.kind, turn.task)
+    };
+    // Work that only came back is still what was said of it; any other turn says anew.
+    if kind != TurnKind::Bounce && tx.get::<Task>(task).summary.is_some() {
+        tx.change::<Task>(task, |task| task.summary = None);
+    }
     tx.want(EffectKind::Prepare(id));
 }
 
@@ -346,9 +354,12 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
             runs(tx, id);
             tx.change::<Turn>(id, |turn| turn.state = TurnState::Collecting { verdict });
             if let Some(summary) = summary {
-                tx.change::<Task>(turn.task, |task| {
-                    task.summary = Some(tasks::bounded(&summary));
-                });
+                // What the agent reported with `done` goes before its last words.
+                if tx.get::<Task>(turn.task).summary.is_none() {
+                    tx.change::<Task>(turn.task, |task| {
+                        task.summary = Some(tasks::bounded(&summary));
+                    });
+                }
             }
             for kind in [EffectKind::StopTurn(id), EffectKind::StartTurn(id)] {
                 if let Some(effect) = tx.pending(kind) {

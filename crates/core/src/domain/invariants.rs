@@ -126,6 +126,20 @@ fn turns(state: &State, found: &mut Vec<String>) {
             ));
         }
     }
+    for turn in state.index().open_turns() {
+        let Some(turn) = state.get::<Turn>(turn) else {
+            continue;
+        };
+        let works = state
+            .get::<Task>(turn.task)
+            .is_some_and(|task| task.state == TaskState::Working);
+        if !works && turn.stop.is_none() {
+            found.push(format!(
+                "turn {} goes on for a task that is not worked on",
+                turn.id
+            ));
+        }
+    }
     for turn in state.all::<Turn>() {
         let wanted = match turn.state {
             TurnState::Preparing => EffectKind::Prepare(turn.id),

@@ -318,6 +318,8 @@ pub struct Release {
     pub branch: String,
     /// Where refs to kept work go: `refs/cw/kept/<initiative>/<agent>`.
     pub kept: String,
+    /// Commits that only the agent's branch leads to are kept as well: they are merged nowhere.
+    pub unmerged: bool,
     /// The time of a snapshot.
     pub at: Timestamp,
 }

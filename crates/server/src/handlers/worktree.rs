@@ -123,6 +123,7 @@ pub(super) async fn spare(app: &Arc<App>, project: Project) -> Result<Vec<Spare>
                         path: tree.path.clone(),
                         branch: tree.branch.clone().unwrap_or_default(),
                         kept: format!("{KEPT}/{slug}/{name}"),
+                        unmerged: false,
                         at: now,
                     }))
                 }

@@ -1,5 +1,5 @@
 //! Runs seeds of the simulator: `simulate [--seeds N] [--from S] [--tasks MAX] [--threads T]
-//! [--trail LINES]`.
+//! [--trail LINES] [--met]`; `--met` tells how often what happened.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -17,6 +17,7 @@ struct Options {
     tasks: usize,
     threads: usize,
     trail: usize,
+    met: bool,
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -26,8 +27,13 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         tasks: 50,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         trail: Setup::default().trail,
+        met: false,
     };
     while let Some(word) = words.next() {
+        if word == "--met" {
+            options.met = true;
+            continue;
+        }
         let value = words
             .next()
             .ok_or_else(|| format!("{word} wants a number"))?;
@@ -82,6 +88,11 @@ fn main() -> ExitCode {
         options.threads,
         report.failures.len()
     );
+    if options.met {
+        for (what, times) in &report.met {
+            println!("{times:>10}  {what}");
+        }
+    }
     if report.failures.is_empty() {
         ExitCode::SUCCESS
     } else {

@@ -21,7 +21,7 @@ pub(super) enum Dialect {
 
 impl Dialect {
     /// A request in the shape of the Messages API; the original stands under `raw`.
-    pub(super) fn messages(self, raw: Value) -> Value {
+    pub(super) fn messages(self, raw: &Value) -> Value {
         let spoken = match self {
             Self::Responses => raw["input"].as_array(),
             Self::Chat => raw["messages"].as_array(),
@@ -44,7 +44,7 @@ impl Dialect {
             }
         }
         let tools: Vec<Value> = self
-            .tools(&raw)
+            .tools(raw)
             .into_iter()
             .map(|name| json!({"name": name}))
             .collect();
@@ -337,7 +337,7 @@ mod tests {
     use super::super::Request;
     use super::*;
 
-    fn asked(dialect: Dialect, raw: Value) -> Request {
+    fn asked(dialect: Dialect, raw: &Value) -> Request {
         Request {
             scenario: "any".to_owned(),
             body: dialect.messages(raw),
@@ -367,7 +367,7 @@ mod tests {
             (Dialect::Chat, chat),
             (Dialect::Gemini, gemini),
         ] {
-            let request = asked(dialect, raw);
+            let request = asked(dialect, &raw);
             assert_eq!(request.prompt(), "make it", "{dialect:?}");
             assert_eq!(
                 (request.step(), request.tools()),

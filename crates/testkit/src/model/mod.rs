@@ -180,7 +180,7 @@ async fn spoken(dialect: Dialect, shared: Shared, scenario: String, body: &[u8])
     };
     let request = Request {
         scenario,
-        body: dialect.messages(raw),
+        body: dialect.messages(&raw),
     };
     let number = shared.record(&request);
     let answer = shared.ask(request.clone()).await;

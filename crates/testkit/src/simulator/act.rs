@@ -43,8 +43,9 @@ impl Sim {
 
     /// Has a signal reach the server after a while, now and then twice.
     pub(super) fn deliver(&mut self, signal: Signal) {
-        if !self.world.temper.calm && self.chance.hits(30) {
-            let pause = self.chance.millis(1, 6000);
+        if !self.world.temper.calm && self.chance.hits(60) {
+            let pause = self.chance.millis(1, 12_000);
+            self.met("signal came twice");
             self.agenda
                 .after(pause, Item::Deliver(Box::new(signal.clone())));
         }

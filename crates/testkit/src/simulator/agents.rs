@@ -110,7 +110,7 @@ pub(super) fn script(chance: &mut Chance, temper: Temper, task: TaskId) -> VecDe
     if chance.hits(850) {
         acts.push_back(Act::Resolve);
     }
-    for _ in 0..chance.below(3) {
+    for _ in 0..chance.below(5) {
         acts.push_back(act(chance, temper, own));
     }
     if chance.hits(900) {

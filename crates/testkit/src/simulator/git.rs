@@ -190,8 +190,7 @@ impl Git {
         let shared = a.iter().zip(b).map(|(a, b)| a & b);
         shared
             .enumerate()
-            .filter(|(_, word)| *word != 0)
-            .next_back()
+            .rfind(|(_, word)| *word != 0)
             .map_or(0, |(at, word)| {
                 u32::try_from(at).unwrap_or(0) * 64 + 63 - word.leading_zeros()
             })

@@ -19,6 +19,7 @@ mod user;
 mod watch;
 mod world;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -113,8 +114,23 @@ pub struct Report {
     pub steps: u64,
     /// Signals that were decided in all of them.
     pub decisions: u64,
+    /// How often each kind of event was told, and how often the schedule did something of its own
+    /// (`server killed`, `save failed`, `branch moved by hand`): runs that meet nothing prove nothing.
+    pub met: BTreeMap<String, u64>,
     /// What was found, by seed; the first few.
     pub failures: Vec<Failure>,
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.steps += other.steps;
+        self.decisions += other.decisions;
+        for (what, times) in other.met {
+            *self.met.entry(what).or_default() += times;
+        }
+        self.failures.extend(other.failures);
+    }
 }
 
 /// How many failures are enough.
@@ -124,11 +140,11 @@ const ENOUGH: usize = 5;
 ///
 /// # Errors
 /// What it found, with its trail: the run is repeated with everything looked at in each step.
-pub fn run_one(setup: Setup) -> Result<(u64, u64), Box<Failure>> {
+pub fn run_one(setup: Setup) -> Result<Report, Box<Failure>> {
     let mut sim = Sim::new(setup, false);
     let first = guarded(&mut sim);
     let Err(broken) = first else {
-        return Ok((sim.steps, sim.decisions));
+        return Ok(sim.report());
     };
     let mut again = Sim::new(setup, true);
     // Looked at in each step, it is seen where it arises.
@@ -169,13 +185,10 @@ pub fn run(from: u64, seeds: u64, threads: usize, setup: Setup) -> Report {
             if seed >= from.saturating_add(seeds) {
                 break;
             }
-            own.seeds += 1;
             match run_one(Setup { seed, ..setup }) {
-                Ok((steps, decisions)) => {
-                    own.steps += steps;
-                    own.decisions += decisions;
-                }
+                Ok(one) => own.add(one),
                 Err(failure) => {
+                    own.seeds += 1;
                     let mut all = report.lock().expect("no thread panics here");
                     all.failures.push(*failure);
                     if all.failures.len() >= ENOUGH {
@@ -185,9 +198,7 @@ pub fn run(from: u64, seeds: u64, threads: usize, setup: Setup) -> Report {
             }
         }
         let mut all = report.lock().expect("no thread panics here");
-        all.seeds += own.seeds;
-        all.steps += own.steps;
-        all.decisions += own.decisions;
+        all.add(own);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {

@@ -1,6 +1,6 @@
 //! One run from its seed: the schedule, the faults, and the end that it has to come to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::store::Ledger;
 use super::user::{User, facts};
 use super::watch::{self, Watch};
 use super::world::World;
-use super::{Broken, Mutant, Setup, plans};
+use super::{Broken, Mutant, Report, Setup, plans};
 
 /// One run.
 pub(super) struct Sim {
@@ -39,6 +39,7 @@ pub(super) struct Sim {
     pub(super) trail: Option<VecDeque<String>>,
     every_step: bool,
     most_told: usize,
+    own: BTreeMap<&'static str, u64>,
     calm_at: i64,
     calm_steps: u64,
     next_look: u64,
@@ -76,7 +77,7 @@ impl Sim {
         };
         let mut world = World::new(setup.seed);
         world.git.blind = setup.mutant == Some(Mutant::BlindAdvance);
-        let wild = chance.millis(5_000, 20_000 + 1_000 * tasks);
+        let wild = chance.millis(10_000, 60_000 + 8_000 * tasks);
         Self {
             mutant: setup.mutant,
             ids: SeededIds(Chance::new(setup.seed, 5)),
@@ -93,6 +94,7 @@ impl Sim {
             trail: traced.then(VecDeque::new),
             every_step: traced,
             most_told: setup.trail,
+            own: BTreeMap::new(),
             calm_at: wild,
             calm_steps: 0,
             next_look: 0,
@@ -252,7 +254,7 @@ impl Sim {
         if self.world.temper.calm {
             return;
         }
-        let next = self.chance.millis(5_000, 60_000);
+        let next = self.chance.millis(2_000, 40_000);
         self.agenda.after(next, Item::Hand);
         let rows = self.server.iter().flat_map(|server| server.state.all());
         let ids: Vec<_> = rows
@@ -268,6 +270,7 @@ impl Sim {
         let file = u32::try_from(self.chance.below(self.world.temper.shared as usize)).unwrap_or(0);
         let moved = self.world.git.stranger(tip, file);
         self.world.move_by_hand(id, moved);
+        self.met("branch moved by hand");
         self.note(|| format!("a stranger moves the branch of {id} to {moved}"));
     }
 
@@ -346,6 +349,30 @@ impl Sim {
             tasks.len(),
             self.calm_steps
         ))
+    }
+
+    /// What came of this run.
+    pub(super) fn report(&self) -> Report {
+        let told = self.ledger.told.iter();
+        let own = self
+            .own
+            .iter()
+            .map(|(what, times)| (String::from(*what), *times));
+        Report {
+            seeds: 1,
+            steps: self.steps,
+            decisions: self.decisions,
+            met: told
+                .map(|(kind, times)| (kind.to_string(), *times))
+                .chain(own)
+                .collect(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Counts something that the schedule did.
+    pub(super) fn met(&mut self, what: &'static str) {
+        *self.own.entry(what).or_default() += 1;
     }
 
     /// Adds a line to what is told when a run fails.

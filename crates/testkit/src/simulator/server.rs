@@ -112,6 +112,7 @@ impl Sim {
         let Some(server) = self.server.take() else {
             return Ok(());
         };
+        self.met("server killed");
         self.note(|| "the server is killed".into());
         self.ledger.crash();
         self.unheard(&server.receipts);
@@ -120,6 +121,7 @@ impl Sim {
         }
         for job in self.agenda.end_server() {
             if self.chance.hits(500) {
+                self.met("done and not recorded");
                 self.note(|| format!("done, and not recorded: {:?}", job.effect.kind));
                 perform(&mut self.world, &job)?;
             }
@@ -225,6 +227,7 @@ impl Sim {
     }
 
     fn not_saved(&mut self, receipts: &[Receipt], again: Vec<Signal>) -> Result<(), Broken> {
+        self.met("save failed");
         self.note(|| "the disk is full: nothing is saved".into());
         let state = self.load()?;
         self.watch.reset(&state);

@@ -1,6 +1,7 @@
 //! What survives a crash: rows and the number of the last event. It takes a batch whole or not at
 //! all, and refuses events with a gap. Texts of events are not kept: nobody here reads them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cw_core::domain::state::{Key, Row};
@@ -16,6 +17,8 @@ pub(super) struct Ledger {
     /// Saves effects in a second step (a mutant), which a crash may lose.
     apart: bool,
     owed: Vec<Row>,
+    /// How often each kind of event was told.
+    pub(super) told: BTreeMap<Cow<'static, str>, u64>,
 }
 
 impl Ledger {
@@ -58,6 +61,9 @@ impl Ledger {
             self.rows.remove(key);
         }
         self.last_seq += commit.events.len() as u64;
+        for event in &commit.events {
+            *self.told.entry(event.kind.clone()).or_default() += 1;
+        }
     }
 }
 

@@ -68,6 +68,12 @@ impl User {
         all.rev().map(|agent| agent.id).nth(ago)
     }
 
+    /// An agent with a turn, whatever it is at.
+    fn busy(&mut self, state: &State) -> Option<AgentId> {
+        let turns = state.index().open_turns();
+        self.row(turns.filter_map(|turn| Some(state.get::<Turn>(turn)?.agent)))
+    }
+
     fn initiative(&mut self, state: &State) -> Option<InitiativeId> {
         self.row(state.all::<Initiative>().map(|row| row.id))
     }
@@ -80,18 +86,19 @@ impl User {
             0..=19 => return self.answer(state),
             20..=27 => Command::Approve(self.review(state)?),
             28..=30 => Command::Reject(self.review(state)?, text(self.number())),
-            31..=33 => Command::Pause(self.initiative(state)?),
-            34..=38 => Command::Resume(self.initiative(state)?),
+            31 => Command::Pause(self.initiative(state)?),
+            32..=38 => Command::Resume(self.initiative(state)?),
             39..=43 => Command::CancelTask(self.task(state)?),
             44..=45 => Command::SkipTask(self.task(state)?),
             46..=54 => Command::RetryTask(self.task(state)?),
-            55..=58 => Command::StopAgent(self.agent(state)?),
+            55..=56 => Command::StopAgent(self.agent(state)?),
+            57..=58 => Command::StopAgent(self.busy(state)?),
             59..=63 => Command::ResumeAgent(self.agent(state)?),
             64..=69 => Command::Say(self.agent(state)?, text(self.number())),
             70..=73 => Command::AddTask(self.add(state)?),
             74..=78 => return self.reapply(project),
-            79..=80 => Command::Hold(project),
-            81..=85 => Command::Unhold(project),
+            79 => Command::Hold(project),
+            80..=85 => Command::Unhold(project),
             86..=88 => Command::Integrate(self.agent(state)?),
             89 => Command::StopAll(Some(project)),
             90..=91 => Command::RemoveAgent(self.agent(state)?),

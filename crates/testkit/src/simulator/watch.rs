@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use cw_core::app::{Prospect, prospect};
-use cw_core::domain::effect::Effect;
+use cw_core::domain::effect::{Effect, EffectKind};
 use cw_core::domain::hierarchy::{Initiative, InitiativeStatus, Phase, Plan, Task, TaskState};
 use cw_core::domain::ids::{InitiativeId, TaskId};
 use cw_core::domain::invariants;
@@ -213,6 +213,20 @@ pub(super) fn all(
         if !matches!(row, Some(TurnState::Starting | TurnState::Running)) {
             return Err(Broken::new(format!(
                 "no process without a run: turn {turn} lives and its row is {row:?}"
+            )));
+        }
+    }
+    for turn in world
+        .alive
+        .iter()
+        .filter_map(|turn| state.get::<Turn>(*turn))
+    {
+        let stop = EffectKind::StopTurn(turn.id);
+        let stops = turn.state == TurnState::Running && turn.stop.is_some();
+        if stops && !state.all::<Effect>().any(|effect| effect.kind == stop) {
+            return Err(Broken::new(format!(
+                "whom one asks to stop stops: turn {} lives and nobody is about to stop it",
+                turn.id
             )));
         }
     }

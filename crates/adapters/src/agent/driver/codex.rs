@@ -145,7 +145,8 @@ fn started(item: &Value) -> Option<AgentEvent> {
     }
 }
 
-/// Its input counts what was read from the cache once more.
+/// Its input counts what was read from the cache once more. After a resume the totals are the whole session's: the program
+/// prints no others.
 fn used(usage: &Value) -> Option<AgentEvent> {
     let cached = count(usage, "cached_input_tokens");
     let tokens = Tokens {

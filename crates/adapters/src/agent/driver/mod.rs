@@ -151,9 +151,12 @@ const TEXT_CAP: usize = 32 << 10;
 /// A longest one-liner in an event, in bytes.
 const LINE_TEXT_CAP: usize = 300;
 
-/// The last words on standard error, for the reason of a failure.
+/// The first and the last words on standard error, for the reason of a failure: it may stand before a long trace.
 #[derive(Default)]
-struct LastWords(std::collections::VecDeque<String>);
+struct LastWords {
+    first: Vec<String>,
+    last: std::collections::VecDeque<String>,
+}
 
 impl LastWords {
     const KEPT: usize = 5;
@@ -163,18 +166,21 @@ impl LastWords {
         if text.is_empty() {
             return;
         }
-        if self.0.len() == Self::KEPT {
-            self.0.pop_front();
+        if self.first.len() < Self::KEPT {
+            self.first.push(text.clone());
         }
-        self.0.push_back(text);
+        if self.last.len() == Self::KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(text);
     }
 
     fn last(&self) -> Option<&str> {
-        self.0.back().map(String::as_str)
+        self.last.back().map(String::as_str)
     }
 
     fn any(&self, found: impl Fn(&str) -> bool) -> bool {
-        self.0.iter().any(|line| found(line))
+        self.first.iter().chain(&self.last).any(|line| found(line))
     }
 }
 
@@ -222,6 +228,16 @@ mod tests {
         assert_eq!(clip("aüb", 2), "a…");
         assert_eq!(clip("aüb", 4), "aüb");
         assert_eq!(clip_line(" a\n\n b\tc ", 100), "a b c");
+    }
+
+    #[test]
+    fn a_reason_is_found_before_a_long_trace() {
+        let mut words = LastWords::default();
+        for text in ["no rollout found", "1", "2", "3", "4", "5", "6", "7"] {
+            words.hear(&recordings::line(0, text));
+        }
+        assert!(words.any(|line| line.contains("rollout")));
+        assert_eq!(words.last(), Some("7"));
     }
 
     #[test]
