@@ -283,3 +283,36 @@ impl<'s> Txn<'s> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids::{TurnId, Uid};
+    use super::*;
+
+    struct NoIds;
+
+    impl Ids for NoIds {
+        fn uid(&mut self) -> Uid {
+            Uid(String::new())
+        }
+        fn session(&mut self) -> String {
+            String::new()
+        }
+        fn secret(&mut self) -> String {
+            String::new()
+        }
+        fn below(&mut self, _end: usize) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn an_effect_never_has_the_id_of_one_that_is_done() {
+        let (mut state, mut ids) = (State::default(), NoIds);
+        let mut tx = Txn::begin(&mut state, &mut ids, Timestamp(0));
+        let first = tx.want(EffectKind::Collect(TurnId(1)));
+        tx.done(first);
+        let second = tx.want(EffectKind::Collect(TurnId(1)));
+        assert_ne!(first, second);
+    }
+}
