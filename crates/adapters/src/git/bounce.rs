@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use cw_core::domain::oid::Oid;
+use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{Collect, MergeInto, MergedInto};
 
 use super::collect;
@@ -90,6 +91,9 @@ impl Tree<'_> {
 
     /// The paths that git's index calls unmerged.
     pub(super) fn unmerged(&self) -> Result<BTreeMap<Vec<u8>, Conflict>, GitError> {
+        if self.index().is_some_and(|index| !index.unmerged) {
+            return Ok(BTreeMap::new());
+        }
         let output = self.git().args(["ls-files", "-z", "--unmerged"]).run()?;
         let mut found: BTreeMap<Vec<u8>, Conflict> = BTreeMap::new();
         if output.code != 0 {
@@ -160,37 +164,58 @@ impl Tree<'_> {
         Ok(holds_new_markers(&text, &sides, blob(base).as_deref()))
     }
 
-    /// Undoes a merge that a killed git left half made. Nobody worked in the worktree since all
-    /// of it was committed, so what differs is the merge's.
-    pub(super) fn undo_half_merge(&self) -> Result<(), GitError> {
+    /// Undoes a merge that a killed git left half made. What stands in the worktree then is the
+    /// merge's, or of somebody who worked there since: it is kept first.
+    pub(super) fn undo_half_merge(
+        &self,
+        prefix: &str,
+        at: Timestamp,
+    ) -> Result<Option<String>, GitError> {
         let Ok(text) = fs::read_to_string(self.admin.join(MERGING)) else {
-            return Ok(());
+            return Ok(None);
         };
         let oids: Vec<Oid> = text
             .split_whitespace()
             .filter_map(|oid| Oid::new(oid).ok())
             .collect();
         let head = self.head()?.commit;
+        let mut kept = None;
         if let [before, tip] = &oids[..]
             && head.as_ref() == Some(before)
             && self.merge_heads().is_empty()
         {
-            self.git()
-                .args([
-                    "reset",
-                    "--quiet",
-                    "--hard",
-                    "--no-recurse-submodules",
-                    "HEAD",
-                    "--",
-                ])
-                .succeed()?;
+            let capture = self.capture(before, &BTreeSet::new())?;
+            if let Some(tree) = &capture.tree {
+                let subject = "Keep what stood in the place of a merge that was cut off";
+                let parents = [before.clone()];
+                kept = Some(self.repo.keep_tree(tree, &parents, subject, prefix, at)?);
+            }
+            self.reset()?;
             for path in self.repo.changed(before, tip, "A")? {
-                // It was not there before, else the merge would not have begun.
                 remove_file(&self.path.join(path_of(&path)))?;
             }
         }
-        remove_file(&self.admin.join(MERGING))
+        remove_file(&self.admin.join(MERGING))?;
+        Ok(kept)
+    }
+
+    /// The paths of a tree to which the marker of the bounce's merge has come that its tip has
+    /// not: also where the file that was in conflict got another name.
+    pub(super) fn carried_markers(
+        &self,
+        bounce: &Bounce,
+        tree: &Oid,
+    ) -> Result<Vec<Vec<u8>>, GitError> {
+        // The end of git's last marker line names the merged commit.
+        let marker = format!("-S> {}", bounce.tip);
+        let output = self
+            .repo
+            .git()
+            .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
+            .args(["--diff-filter=AMT", "--text", &marker])
+            .args([bounce.tip.as_str(), tree.as_str()])
+            .succeed()?;
+        Ok(output.parts().map(<[u8]>::to_vec).collect())
     }
 }
 
@@ -214,7 +239,7 @@ pub(super) fn merge_into(
         if let Some(known) = under_way(&tree, &ask.tip)? {
             return Ok(known);
         }
-        tree.undo_half_merge()?;
+        tree.undo_half_merge(&ask.kept, ask.at)?;
         let old = settle(&tree, ask)?;
         merge(&tree, ask, old)
     })
@@ -259,15 +284,7 @@ fn settle(tree: &Tree<'_>, ask: &MergeInto) -> Result<BTreeMap<Vec<u8>, Conflict
     if tree.operation().is_none() && tree.unmerged()?.is_empty() {
         return Ok(tree.bounce().map(|b| b.conflicts).unwrap_or_default());
     }
-    let reset = [
-        "reset",
-        "--quiet",
-        "--hard",
-        "--no-recurse-submodules",
-        "HEAD",
-        "--",
-    ];
-    tree.git().args(reset).succeed()?;
+    tree.reset()?;
     tree.end_operation()?;
     tree.forget_bounce()?;
     if tree.head()?.branch.as_deref() != Some(&ask.branch) {
@@ -276,7 +293,7 @@ fn settle(tree: &Tree<'_>, ask: &MergeInto) -> Result<BTreeMap<Vec<u8>, Conflict
         tree.git_without_checkout()
             .args(["symbolic-ref", "HEAD", &branch])
             .succeed()?;
-        tree.git().args(reset).succeed()?;
+        tree.reset()?;
     }
     Ok(BTreeMap::new())
 }
@@ -292,7 +309,7 @@ fn merge(
         &tree.admin.join(MERGING),
         format!("{head} {}", ask.tip).as_bytes(),
     )?;
-    make_room(tree, &head, &ask.tip)?;
+    make_room(tree, ask, &head)?;
     let git = tree.git().args([
         "merge",
         "--ff",
@@ -316,6 +333,10 @@ fn merge(
     let output = git.run()?;
     let under_way = !tree.merge_heads().is_empty();
     if output.code != 0 && !under_way {
+        if output.stderr.contains("would be overwritten") {
+            // Git has touched nothing.
+            remove_file(&tree.admin.join(MERGING))?;
+        }
         return Err(output.failure());
     }
     if under_way || !old.is_empty() {
@@ -338,19 +359,23 @@ fn merge(
 }
 
 /// A file that was copied in stands in the way of one that the tip brings. The original is in the
-/// main checkout; a changed copy was kept when the worktree was settled.
-fn make_room(tree: &Tree<'_>, head: &Oid, tip: &Oid) -> Result<(), GitError> {
+/// main checkout; a copy that the agent changed is its work, and is kept.
+fn make_room(tree: &Tree<'_>, ask: &MergeInto, head: &Oid) -> Result<(), GitError> {
     let copies = tree.copies();
     if copies.is_empty() {
         return Ok(());
     }
-    for path in tree.repo.changed(head, tip, "A")? {
-        if copies
-            .get(&path)
-            .is_some_and(|print| tree.is_unchanged_copy(&path, *print))
-        {
-            remove_file(&tree.path.join(path_of(&path)))?;
-        }
+    let mut in_the_way = tree.repo.changed(head, &ask.tip, "A")?;
+    in_the_way.retain(|path| copies.contains_key(path));
+    let changed: Vec<Vec<u8>> = in_the_way
+        .iter()
+        .filter(|path| !tree.is_unchanged_copy(path, copies[*path]))
+        .cloned()
+        .collect();
+    let subject = "Keep changed copies that make room for a merge";
+    tree.keep_files(&changed, subject, &ask.kept, ask.at)?;
+    for path in in_the_way {
+        remove_file(&tree.path.join(path_of(&path)))?;
     }
     Ok(())
 }

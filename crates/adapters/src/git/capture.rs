@@ -1,8 +1,10 @@
 //! What a worktree holds, as a tree: tracked and untracked files, not the ignored ones. Git's own
 //! index is never touched while looking; the result can be put in its place afterwards.
 //!
-//! Files are named one by one, because `git add -A` fails on a nested repository without commits
-//! and stores no more than a link to one that has some.
+//! One look by `git status` tells what differs; a clean worktree costs no more. Files are then
+//! named one by one, because `git add -A` fails on a nested repository without commits and stores
+//! no more than a link to one that has some, and `git add -u` passes over what a sparse checkout
+//! leaves out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +15,10 @@ use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::CommitMessage;
 
+use super::copies::print_of;
 use super::door::Git;
 use super::error::GitError;
+use super::index::Index;
 use super::repo::{Repo, nul_terminated, oid_of, path_of, remove_file, shown};
 use super::worktree::Tree;
 
@@ -27,13 +31,39 @@ const LINK: &str = "160000";
 
 /// A worktree's content.
 pub(super) struct Capture {
-    /// The tree.
-    pub(super) tree: Oid,
+    /// The tree; none where it is that of the commit looked at.
+    pub(super) tree: Option<Oid>,
     /// Nested repositories that are not in it.
     pub(super) nested: Paths,
     /// Files that could not be read or named by git.
     pub(super) left_out: Paths,
     index: PathBuf,
+}
+
+/// What differs in a worktree.
+#[derive(Default)]
+struct Differing {
+    /// Tracked files that are not as the index has them.
+    tracked: Paths,
+    /// Files that are not tracked.
+    untracked: Paths,
+    /// Nested repositories that are not tracked.
+    nested: Paths,
+    /// The index is not as the commit has it.
+    staged: bool,
+}
+
+/// What stands in an index and not in a commit.
+#[derive(Default)]
+struct Entries {
+    /// How many differ in whatever way.
+    count: usize,
+    /// Links that are no submodules.
+    links: Paths,
+    /// Files to leave out.
+    copies: Paths,
+    /// The paths of all.
+    paths: BTreeSet<Vec<u8>>,
 }
 
 /// Where files are and which index takes them.
@@ -43,6 +73,39 @@ struct Scene<'s, F: Fn() -> Git<'s>> {
 }
 
 impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
+    /// What differs, files of `leave_out` that are not tracked apart.
+    fn differing(&self, leave_out: &BTreeSet<Vec<u8>>) -> Result<Differing, GitError> {
+        let status = [
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--untracked-files=all",
+            "--ignored=no",
+            "--no-renames",
+            "--ignore-submodules=dirty",
+        ];
+        let output = (self.git)().args(status).succeed()?;
+        let mut found = Differing::default();
+        for part in output.parts() {
+            let (Some(&[index, worktree, b' ']), Some(path)) = (part.get(..3), part.get(3..))
+            else {
+                return Err(output.unreadable());
+            };
+            match (index, path.strip_suffix(b"/")) {
+                (b'?', Some(folder)) => found.nested.push(folder.to_vec()),
+                (b'?', None) if !leave_out.contains(path) => found.untracked.push(path.to_vec()),
+                (b'?', None) => {}
+                _ => {
+                    found.staged |= index != b' ';
+                    if worktree != b' ' || index == b'U' {
+                        found.tracked.push(path.to_vec());
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The untracked files, and the nested repositories among them.
     fn untracked(&self) -> Result<(Paths, Paths), GitError> {
         let output = (self.git)()
@@ -58,10 +121,11 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         Ok((files, nested))
     }
 
-    /// Adds the files to the index, all but those that git cannot take.
-    fn add(&self, files: &[Vec<u8>]) -> Result<(), GitError> {
+    /// Has the index hold the files as they are, all but those that git cannot take, which are
+    /// given back. (Git passes over some names and says so only to people.)
+    fn add(&self, files: &[Vec<u8>]) -> Result<Paths, GitError> {
         if files.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         for file in files {
             self.make_readable(&path_of(file));
@@ -77,19 +141,45 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         ];
         let output = (self.git)().args(args).input(input).run()?;
         match (output.code, files) {
-            (0, _) => Ok(()),
+            (0, _) => Ok(Vec::new()),
             _ if output.failure().lock_in_the_way().is_some()
                 || output.stderr.contains("No space left") =>
             {
                 Err(output.failure())
             }
-            (_, [_]) => Ok(()),
+            (_, [file]) => Ok(vec![file.clone()]),
             (_, files) => {
                 let (left, right) = files.split_at(files.len() / 2);
-                self.add(left)?;
-                self.add(right)
+                Ok([self.add(left)?, self.add(right)?].concat())
             }
         }
+    }
+
+    /// Takes away the marks by which the index hides files that are there.
+    fn uncover(&self) -> Result<(), GitError> {
+        let output = (self.git)().args(["ls-files", "-z", "-v"]).succeed()?;
+        // A mark in small letters: assume-unchanged; an S: skip-worktree.
+        let hidden = |part: &&[u8]| {
+            part.first()
+                .is_some_and(|mark| mark.is_ascii_lowercase() || *mark == b'S')
+        };
+        let paths = output
+            .parts()
+            .filter(hidden)
+            .filter_map(|part| part.get(2..));
+        let there =
+            paths.filter(|path| fs::symlink_metadata(self.folder.join(path_of(path))).is_ok());
+        let input = nul_terminated(there);
+        if input.is_empty() {
+            return Ok(());
+        }
+        for mark in ["--no-assume-unchanged", "--no-skip-worktree"] {
+            (self.git)()
+                .args(["update-index", mark, "-z", "--stdin"])
+                .input(input.clone())
+                .succeed()?;
+        }
+        Ok(())
     }
 
     fn make_readable(&self, file: &Path) {
@@ -130,57 +220,70 @@ impl Tree<'_> {
             folder: self.path.clone(),
             git: || self.git().env("GIT_INDEX_FILE", &index),
         };
-        // An index that a power failure or an agent broke is made again from the commit.
-        if (scene.git)()
-            .args(["ls-files", "-z", "--unmerged"])
-            .run()?
-            .code
-            != 0
-            || !index.exists()
-        {
-            remove_file(&index)?;
-            (scene.git)()
-                .args(["read-tree", parent.as_str()])
-                .succeed()?;
-        }
-        let added = (scene.git)()
-            .args(["add", "-u", "--ignore-errors"])
-            .one_of(&[0, 1])?;
-        let mut left_out: Paths = Vec::new();
-        if added.code == 1 {
-            left_out.push(
-                added
-                    .stderr
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .as_bytes()
-                    .to_vec(),
-            );
-        }
-        let (mut files, mut nested) = scene.untracked()?;
-        files.retain(|file| !leave_out.contains(file));
-        if !files.is_empty() {
-            scene.add(&files)?;
-            // Git passes over a name that it does not take, and says so only to people.
-            let (remaining, _) = scene.untracked()?;
-            left_out.extend(
-                remaining
-                    .into_iter()
-                    .filter(|file| !leave_out.contains(file)),
-            );
-        }
-        let (links, copies) = self.foreign_entries(&scene, parent, leave_out)?;
-        scene.drop_from_index(&links)?;
-        scene.drop_from_index(&copies)?;
-        nested.extend(links);
-        let tree = oid_of(&(scene.git)().arg("write-tree").succeed()?)?;
-        Ok(Capture {
-            tree,
+        let mut nested = match self.index() {
+            Some(known) => {
+                if known.hides {
+                    scene.uncover()?;
+                }
+                self.bare_links(&known.links)
+            }
+            // An index that a power failure or an agent broke is made again from the commit.
+            None => {
+                remove_file(&index)?;
+                (scene.git)()
+                    .args(["read-tree", parent.as_str()])
+                    .succeed()?;
+                Vec::new()
+            }
+        };
+        let differing = scene.differing(leave_out)?;
+        nested.extend(differing.nested);
+        let mut capture = Capture {
+            tree: None,
             nested,
-            left_out,
-            index,
-        })
+            left_out: Vec::new(),
+            index: index.clone(),
+        };
+        let none = differing.tracked.is_empty() && differing.untracked.is_empty();
+        if none && !differing.staged && self.head()?.commit.as_ref() == Some(parent) {
+            return Ok(capture);
+        }
+        let files = [&differing.tracked[..], &differing.untracked].concat();
+        capture.left_out = scene.add(&files)?;
+        let entries = self.foreign_entries(&scene, parent, leave_out)?;
+        // What git passed over without a word is still not tracked.
+        let mut untracked = differing.untracked.iter();
+        if untracked.any(|file| !entries.paths.contains(file)) {
+            let (remaining, _) = scene.untracked()?;
+            let passed_over =
+                |file: &Vec<u8>| !leave_out.contains(file) && !capture.left_out.contains(file);
+            let passed_over: Paths = remaining.into_iter().filter(passed_over).collect();
+            capture.left_out.extend(passed_over);
+        }
+        scene.drop_from_index(&entries.links)?;
+        scene.drop_from_index(&entries.copies)?;
+        if entries.count > entries.links.len() + entries.copies.len() {
+            capture.tree = Some(oid_of(&(scene.git)().arg("write-tree").succeed()?)?);
+        }
+        capture.nested.extend(entries.links);
+        Ok(capture)
+    }
+
+    /// What the worktree's index says of itself; none when it is for git to judge.
+    pub(super) fn index(&self) -> Option<Index> {
+        Index::read(&self.admin.join("index"), self.repo.oid_bytes())
+    }
+
+    /// Links whose folders are no repositories and hold files all the same: git does not look
+    /// into them.
+    fn bare_links(&self, links: &[Vec<u8>]) -> Paths {
+        let holds_files = |link: &&Vec<u8>| {
+            let folder = self.path.join(path_of(link));
+            fs::symlink_metadata(folder.join(".git")).is_err()
+                && fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir())
+                && fs::read_dir(&folder).is_ok_and(|mut inside| inside.next().is_some())
+        };
+        links.iter().filter(holds_files).cloned().collect()
     }
 
     /// A copy of the worktree's index beside it (so that it finds its shared part): what it knows
@@ -197,14 +300,14 @@ impl Tree<'_> {
         }
     }
 
-    /// Entries of the index that `parent` has not and that do not belong in a commit: links to
-    /// nested repositories that are no submodules, and files to leave out.
+    /// Entries of the index that are not as in `parent`; among them those that do not belong in
+    /// a commit: links to nested repositories that are no submodules, and files to leave out.
     fn foreign_entries<'s, F: Fn() -> Git<'s>>(
         &self,
         scene: &Scene<'s, F>,
         parent: &Oid,
         leave_out: &BTreeSet<Vec<u8>>,
-    ) -> Result<(Paths, Paths), GitError> {
+    ) -> Result<Entries, GitError> {
         let args = [
             "diff-index",
             "--cached",
@@ -216,7 +319,7 @@ impl Tree<'_> {
         ];
         let output = (scene.git)().args(args).arg(parent.as_str()).succeed()?;
         let mut parts = output.parts();
-        let (mut links, mut copies) = (Vec::new(), Vec::new());
+        let mut found = Entries::default();
         while let (Some(entry), Some(path)) = (parts.next(), parts.next()) {
             let entry = String::from_utf8_lossy(entry);
             let mut modes = entry.trim_start_matches(':').split(' ');
@@ -225,16 +328,18 @@ impl Tree<'_> {
                 modes.next().unwrap_or_default(),
             );
             if new == LINK && old != LINK {
-                links.push(path.to_vec());
+                found.links.push(path.to_vec());
             } else if old == "000000" && leave_out.contains(path) {
-                copies.push(path.to_vec());
+                found.copies.push(path.to_vec());
             }
+            found.count += 1;
+            found.paths.insert(path.to_vec());
         }
-        if !links.is_empty() {
+        if !found.links.is_empty() {
             let submodules = self.submodules()?;
-            links.retain(|link| !submodules.contains(link));
+            found.links.retain(|link| !submodules.contains(link));
         }
-        Ok((links, copies))
+        Ok(found)
     }
 
     fn submodules(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
@@ -269,37 +374,42 @@ impl Tree<'_> {
         let mut kept =
             self.repo
                 .keep_nested(&self.admin, &self.path, &capture.nested, prefix, at)?;
+        kept.extend(self.keep_files(
+            &capture.left_out,
+            "Keep files that git cannot name",
+            prefix,
+            at,
+        )?);
+        Ok(kept)
+    }
+
+    /// Keeps files under numbers: what stands at their paths in a commit may be something else.
+    pub(super) fn keep_files(
+        &self,
+        paths: &[Vec<u8>],
+        subject: &str,
+        prefix: &str,
+        at: Timestamp,
+    ) -> Result<Option<String>, GitError> {
+        let repo = self.repo;
         let (mut entries, mut names) = (Vec::new(), Vec::new());
-        for name in &capture.left_out {
+        for name in paths {
             let path = self.path.join(path_of(name));
             if !fs::symlink_metadata(&path).is_ok_and(|m| m.is_file()) {
                 continue;
             }
             let Ok(bytes) = fs::read(&path) else { continue };
-            let blob = oid_of(
-                &self
-                    .repo
-                    .git()
-                    .args(["hash-object", "-w", "--stdin"])
-                    .input(bytes)
-                    .succeed()?,
-            )?;
+            let hash = ["hash-object", "-w", "--stdin"];
+            let blob = oid_of(&repo.git().args(hash).input(bytes).succeed()?)?;
             names.extend(shown([&name[..]]));
             entries.extend(format!("100644 blob {blob}\tfile-{}\0", names.len()).bytes());
         }
-        if !entries.is_empty() {
-            let tree = oid_of(
-                &self
-                    .repo
-                    .git()
-                    .args(["mktree", "-z"])
-                    .input(entries)
-                    .succeed()?,
-            )?;
-            let subject = format!("Keep files that git cannot name: {}", names.join(", "));
-            kept.push(self.repo.keep_tree(&tree, &[], &subject, prefix, at)?);
+        if entries.is_empty() {
+            return Ok(None);
         }
-        Ok(kept)
+        let tree = oid_of(&repo.git().args(["mktree", "-z"]).input(entries).succeed()?)?;
+        let subject = format!("{subject}: {}", names.join(", "));
+        repo.keep_tree(&tree, &[], &subject, prefix, at).map(Some)
     }
 
     /// Puts the captured index in the place of the worktree's own.
@@ -346,8 +456,13 @@ impl Repo<'_> {
         scratch: &Path,
         folder: &Path,
     ) -> Result<(Oid, Paths), GitError> {
-        let index = scratch.join("cw-nested-index");
-        remove_file(&scratch.join("cw-nested-index.lock"))?;
+        // Two folders may be looked at beside each other in one git folder.
+        let name = format!(
+            "cw-nested-{:016x}",
+            print_of(folder.as_os_str().as_encoded_bytes())
+        );
+        let index = scratch.join(&name);
+        remove_file(&scratch.join(format!("{name}.lock")))?;
         remove_file(&index)?;
         let git = || {
             self.door
@@ -360,10 +475,18 @@ impl Repo<'_> {
             git,
         };
         let (files, nested) = scene.untracked()?;
-        scene.add(&files)?;
+        let _not_taken = scene.add(&files)?;
         let tree = oid_of(&(scene.git)().arg("write-tree").succeed()?)?;
         remove_file(&index)?;
         Ok((tree, nested))
+    }
+
+    /// The tree of what was captured on top of `parent`.
+    pub(super) fn captured(&self, capture: &Capture, parent: &Oid) -> Result<Oid, GitError> {
+        match &capture.tree {
+            Some(tree) => Ok(tree.clone()),
+            None => self.tree_of(parent),
+        }
     }
 
     /// Keeps a tree under `prefix`, unless it is kept there with the same parents already.

@@ -17,31 +17,40 @@ use super::worktree::{Head, Tree};
 pub(super) fn collect(repo: &Repo<'_>, root: &Root, ask: &Collect) -> Result<Collected, GitError> {
     let path = root.own(&ask.path)?;
     repo.locks.alone(&path, || {
-        match repo
-            .worktree_at(&path)?
-            .filter(|t| t.is_present() && t.is_whole())
-        {
-            Some(tree) => {
-                tree.claim(root)?;
-                tree.mend(root)?;
-                tree.undo_half_merge()?;
-                tree.set_used()?;
-                collect_tree(&tree, ask)
-            }
-            None => without_worktree(repo, ask, &path),
+        let Some(tree) = repo.worktree_at(&path)?.filter(Tree::is_whole) else {
+            return without_worktree(repo, ask, &path, None);
+        };
+        tree.claim(root)?;
+        if !tree.is_present() {
+            return without_worktree(repo, ask, &path, Some(&tree));
         }
+        tree.mend(root)?;
+        let kept = tree.undo_half_merge(&ask.kept, ask.at)?;
+        tree.set_used()?;
+        let mut collected = collect_tree(&tree, ask)?;
+        collected.kept.extend(kept);
+        Ok(collected)
     })
 }
 
-/// The checkout or its registration is gone: the branch is what there is.
+/// The checkout is gone, or its registration too. The work taken is where its HEAD stood, if git
+/// still knows, else the branch.
 fn without_worktree(
     repo: &Repo<'_>,
     ask: &Collect,
     path: &std::path::Path,
+    tree: Option<&Tree<'_>>,
 ) -> Result<Collected, GitError> {
-    let head = repo.tip(&ask.branch)?;
-    let kept = keep_leftovers(repo, path, &ask.branch, &ask.kept, ask.at)?;
-    let head = head.unwrap_or_else(|| ask.base.clone());
+    let tip = repo.tip(&ask.branch)?;
+    let mut kept = keep_leftovers(repo, path, &ask.branch, &ask.kept, ask.at)?;
+    let left = tree
+        .map(Tree::head)
+        .transpose()?
+        .and_then(|head| head.commit);
+    let head = left
+        .or_else(|| tip.clone())
+        .unwrap_or_else(|| ask.base.clone());
+    move_branch(repo, ask, tip.as_ref(), &head, &mut kept)?;
     Ok(Collected {
         ahead: !repo.is_ancestor(&head, &ask.base)?,
         head,
@@ -49,7 +58,7 @@ fn without_worktree(
         unresolved: Vec::new(),
         merge_dropped: false,
         kept,
-        notes: vec!["the worktree is gone; the work taken is the branch".into()],
+        notes: vec!["the worktree is gone; the work taken is its last commit".into()],
     })
 }
 
@@ -69,8 +78,14 @@ struct Found {
 pub(super) fn collect_tree(tree: &Tree<'_>, ask: &Collect) -> Result<Collected, GitError> {
     let bounce = tree.bounce();
     let unmerged = tree.unmerged()?;
-    let unresolved = tree.unresolved(bounce.as_ref(), &unmerged)?;
+    let mut unresolved = tree.unresolved(bounce.as_ref(), &unmerged)?;
     let mut found = look(tree, ask)?;
+    if let Some(bounce) = &bounce {
+        let held = found.capture.tree.as_ref().unwrap_or(&found.parent);
+        let carried = tree.carried_markers(bounce, held)?;
+        let known = |path: &Vec<u8>| bounce.conflicts.contains_key(path);
+        unresolved.extend(carried.into_iter().filter(|path| !known(path)));
+    }
     let half = !unresolved.is_empty() && (!unmerged.is_empty() || !found.merging.is_empty());
     let (head, committed) = if half {
         hold(tree, ask, &mut found)?
@@ -85,7 +100,8 @@ pub(super) fn collect_tree(tree: &Tree<'_>, ask: &Collect) -> Result<Collected, 
         tree.forget_bounce()?;
     }
     Ok(Collected {
-        ahead: !tree.repo.is_ancestor(&head, &ask.base)?,
+        // What was committed just now is in no history of before.
+        ahead: committed || !tree.repo.is_ancestor(&head, &ask.base)?,
         head,
         committed,
         unresolved: shown(unresolved.iter().map(Vec::as_slice)),
@@ -142,13 +158,11 @@ pub(super) fn last_head(tree: &Tree<'_>) -> Result<Option<Oid>, GitError> {
 fn hold(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, bool), GitError> {
     let parents = [vec![found.parent.clone()], found.merging.clone()].concat();
     let subject = format!("Keep an unresolved state of {}", ask.branch);
-    found.kept.push(tree.repo.keep_tree(
-        &found.capture.tree,
-        &parents,
-        &subject,
-        &ask.kept,
-        ask.at,
-    )?);
+    let held = tree.repo.captured(&found.capture, &found.parent)?;
+    found.kept.push(
+        tree.repo
+            .keep_tree(&held, &parents, &subject, &ask.kept, ask.at)?,
+    );
     Ok((
         found.tip.clone().unwrap_or_else(|| found.parent.clone()),
         false,
@@ -158,19 +172,19 @@ fn hold(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, bool)
 fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, bool), GitError> {
     let repo = tree.repo;
     let astray = found.head.branch.as_deref() != Some(&ask.branch);
-    let changed = !found.merging.is_empty() || repo.tree_of(&found.parent)? != found.capture.tree;
+    let changed = !found.merging.is_empty() || found.capture.tree.is_some();
     let parents = [vec![found.parent.clone()], found.merging.clone()].concat();
-    let new = match &found.tip {
-        // Done before, by a process that died before it could say so.
-        Some(tip)
-            if changed
-                && astray
-                && shape(repo, tip)? == (found.capture.tree.clone(), parents.clone()) =>
-        {
-            tip.clone()
+    let new = if changed {
+        let held = repo.captured(&found.capture, &found.parent)?;
+        match &found.tip {
+            // Done before, by a process that died before it could say so.
+            Some(tip) if astray && shape(repo, tip)? == (held.clone(), parents.clone()) => {
+                tip.clone()
+            }
+            _ => repo.make_commit(&held, &parents, &ask.message, ask.at)?,
         }
-        _ if changed => repo.make_commit(&found.capture.tree, &parents, &ask.message, ask.at)?,
-        _ => found.parent.clone(),
+    } else {
+        found.parent.clone()
     };
     for aside in tree.put_aside() {
         if repo.commit(aside.as_str())?.is_some() && !repo.is_ancestor(&aside, &new)? {
@@ -182,7 +196,11 @@ fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, boo
             "a {operation} was under way; the work taken is what was there"
         ));
     }
-    move_branch(repo, ask, found, &new)?;
+    if changed && found.tip.as_ref() == Some(&found.parent) {
+        step_forward(repo, ask, &found.parent, &new)?;
+    } else {
+        move_branch(repo, ask, found.tip.as_ref(), &new, &mut found.kept)?;
+    }
     if astray {
         let from = found.head.branch.as_deref().unwrap_or("a detached HEAD");
         found.notes.push(format!(
@@ -198,29 +216,30 @@ fn commit(tree: &Tree<'_>, ask: &Collect, found: &mut Found) -> Result<(Oid, boo
     Ok((new, changed))
 }
 
+/// Moves the branch from a commit to a child of it.
+fn step_forward(repo: &Repo<'_>, ask: &Collect, old: &Oid, new: &Oid) -> Result<(), GitError> {
+    let name = &branch_ref(&ask.branch);
+    repo.change_refs(&[Change::Move { name, old, new }], "collect")
+}
+
+/// Moves the branch; where it stood is kept unless `new` leads there.
 fn move_branch(
     repo: &Repo<'_>,
     ask: &Collect,
-    found: &mut Found,
+    tip: Option<&Oid>,
     new: &Oid,
+    kept: &mut Vec<String>,
 ) -> Result<(), GitError> {
-    let name = branch_ref(&ask.branch);
-    match &found.tip {
+    let name = &branch_ref(&ask.branch);
+    match tip {
         Some(tip) if tip == new => Ok(()),
         Some(tip) => {
             if !repo.is_ancestor(tip, new)? {
-                found.kept.push(repo.keep(&ask.kept, tip)?);
+                kept.push(repo.keep(&ask.kept, tip)?);
             }
-            repo.change_refs(
-                &[Change::Move {
-                    name: &name,
-                    old: tip,
-                    new,
-                }],
-                "collect",
-            )
+            step_forward(repo, ask, tip, new)
         }
-        None => repo.change_refs(&[Change::Create { name: &name, new }], "collect"),
+        None => repo.change_refs(&[Change::Create { name, new }], "collect"),
     }
 }
 

@@ -128,6 +128,11 @@ pub(super) fn fingerprint(path: &Path) -> Option<u64> {
     } else {
         return None;
     };
+    Some(print_of(&bytes))
+}
+
+/// The fingerprint of bytes.
+pub(super) fn print_of(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    Some(bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

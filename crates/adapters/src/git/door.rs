@@ -152,6 +152,15 @@ impl Output {
         }
     }
 
+    /// Any exit code but 0 is a failure.
+    pub(super) fn success(&self) -> Result<(), GitError> {
+        if self.code == 0 {
+            Ok(())
+        } else {
+            Err(self.failure())
+        }
+    }
+
     /// The complaint that this output cannot be read.
     pub(super) fn unreadable(&self) -> GitError {
         GitError::Unreadable {

@@ -81,12 +81,15 @@ fn land_in_checkout(
         "--no-overwrite-ignore",
         "--no-autostash",
         "--no-verify-signatures",
+        // A branch's own merge options may say otherwise.
+        "--no-squash",
+        "--commit",
     ];
     let output = at()
         .args(merge)
         .args(["--no-stat", "--quiet", new.as_str()])
         .run()?;
-    if output.code == 0 {
+    if output.code == 0 && repo.ref_value(name)?.as_ref() == Some(new) {
         return Ok(Landed::Landed {
             commit: new.clone(),
         });
@@ -161,7 +164,6 @@ pub(super) fn sync_branch(repo: &Repo<'_>, ask: &SyncBranch) -> Result<Synced, G
         ));
     }
     repo.locks.exclusive(&repo.branches_lock(), |_| {
-        repo.existing(&ask.to)?;
         let name = branch_ref(&ask.branch);
         let Some(tip) = repo.tip(&ask.branch)? else {
             repo.change_refs(

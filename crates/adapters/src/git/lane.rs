@@ -187,7 +187,6 @@ pub(super) fn cut(repo: &Repo<'_>, ask: &CutBranch) -> Result<Cut, GitError> {
         ));
     }
     repo.locks.exclusive(&repo.branches_lock(), |_| {
-        repo.existing(&ask.at)?;
         if let Some(found) = cut_before(repo, ask)? {
             return Ok(found);
         }

@@ -19,6 +19,7 @@ mod door;
 mod error;
 pub mod fresh;
 mod holders;
+mod index;
 mod land;
 mod lane;
 mod locks;
@@ -29,6 +30,7 @@ mod refs;
 mod release;
 mod repo;
 mod root;
+mod stored;
 mod view;
 mod worktree;
 

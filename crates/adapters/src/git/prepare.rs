@@ -90,7 +90,7 @@ fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prep
         let kept = clear(repo, root, path, &ask.branch, Some((&ask.kept, ask.at)))?;
         let head = begin_branch(repo, &ask.branch, &ask.start)?;
         if repo.worktree_at(path)?.is_none() {
-            free_branch(repo, root, &ask.branch)?;
+            free_branch(repo, root, ask)?;
             repo.add_worktree(path, &ask.branch, lock, &[&ask.branch])?;
         }
         registered(repo, path)?.set_owner(&ask.branch)?;
@@ -98,16 +98,8 @@ fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prep
     })?;
     let tree = registered(repo, path)?;
     tree.mend(root)?;
-    tree.git()
-        .args([
-            "reset",
-            "--quiet",
-            "--hard",
-            "--no-recurse-submodules",
-            "HEAD",
-            "--",
-        ])
-        .succeed()?;
+    tree.show_everything()?;
+    tree.reset()?;
     let copied = tree.copy_in(&ask.copy)?;
     tree.set_ready(&ask.branch)?;
     Ok(Prepared {
@@ -150,6 +142,9 @@ fn clear(
             );
             return Err(GitError::refused(cause, "remove that agent first"));
         }
+        if let Some((prefix, at)) = keep {
+            kept.extend(tree.keep_lost_commits(prefix, at)?);
+        }
         tree.unregister()?;
         if !was_ready(&tree) {
             // Only a checkout that was never completed: nobody has worked in it.
@@ -158,7 +153,7 @@ fn clear(
     }
     if fs::symlink_metadata(path).is_ok() {
         if let Some((prefix, at)) = keep {
-            kept = keep_leftovers(repo, path, owner, prefix, at)?;
+            kept.extend(keep_leftovers(repo, path, owner, prefix, at)?);
         }
         root.discard(path)?;
     }
@@ -238,7 +233,8 @@ fn begin_branch(repo: &Repo<'_>, branch: &str, start: &Oid) -> Result<Oid, GitEr
 }
 
 /// Sees to it that no worktree has the branch: one of ours whose folder is gone is forgotten.
-fn free_branch(repo: &Repo<'_>, root: &Root, branch: &str) -> Result<(), GitError> {
+fn free_branch(repo: &Repo<'_>, root: &Root, ask: &Prepare) -> Result<(), GitError> {
+    let branch = ask.branch.as_str();
     for tree in repo.registered()? {
         if !tree.is_whole() || repo.branch_at(&tree.admin)?.as_deref() != Some(branch) {
             continue;
@@ -249,6 +245,7 @@ fn free_branch(repo: &Repo<'_>, root: &Root, branch: &str) -> Result<(), GitErro
             return Err(GitError::refused(cause, hint));
         }
         tree.claim(root)?;
+        tree.keep_lost_commits(&ask.kept, ask.at)?;
         tree.unregister()?;
     }
     Ok(())
@@ -282,25 +279,11 @@ pub(super) fn gate_checkout(
         tree.git_without_checkout()
             .args(["update-ref", "--no-deref", "HEAD", ask.commit.as_str()])
             .succeed()?;
-        let reset = || {
-            tree.git()
-                .args([
-                    "reset",
-                    "--quiet",
-                    "--hard",
-                    "--no-recurse-submodules",
-                    "HEAD",
-                    "--",
-                ])
-                .run()
-        };
-        if reset()?.code != 0 {
+        tree.show_everything()?;
+        if tree.try_reset()?.code != 0 {
             // An index that cannot be read is made again.
             remove_file(&tree.admin.join("index"))?;
-            let again = reset()?;
-            if again.code != 0 {
-                return Err(again.failure());
-            }
+            tree.reset()?;
         }
         tree.git()
             .args(["clean", "--quiet", "-f", "-f", "-d"])

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use cw_core::domain::oid::Oid;
+use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{Release, Released};
 
 use super::collect::last_head;
@@ -12,7 +13,7 @@ use super::error::GitError;
 use super::prepare::keep_leftovers;
 use super::repo::Repo;
 use super::root::Root;
-use super::worktree::Tree;
+use super::worktree::{Head, Tree};
 
 pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Released, GitError> {
     let path = root.own(&ask.path)?;
@@ -22,10 +23,14 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
             Some(tree) if tree.is_present() && tree.is_whole() => {
                 tree.claim(root)?;
                 tree.mend(root)?;
-                tree.undo_half_merge()?;
-                kept = keep_work(&tree, ask)?;
+                kept.extend(tree.undo_half_merge(&ask.kept, ask.at)?);
+                kept.extend(keep_work(&tree, ask)?);
             }
-            Some(tree) => tree.claim(root)?,
+            Some(tree) => {
+                tree.claim(root)?;
+                kept.extend(tree.keep_lost_commits(&ask.kept, ask.at)?);
+                kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?);
+            }
             None => kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?),
         }
         if path.symlink_metadata().is_ok() {
@@ -68,32 +73,52 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
     }
     kept.extend(tree.keep_apart(&capture, &ask.kept, ask.at)?);
     let merging = tree.merge_heads();
-    if capture.tree != repo.tree_of(&head)? || !merging.is_empty() {
+    if capture.tree.is_some() || !merging.is_empty() {
         let parents = [vec![head.clone()], merging].concat();
         let subject = format!("Keep what {} left", ask.branch);
-        kept.push(repo.keep_tree(&capture.tree, &parents, &subject, &ask.kept, ask.at)?);
+        let held = repo.captured(&capture, &head)?;
+        kept.push(repo.keep_tree(&held, &parents, &subject, &ask.kept, ask.at)?);
     }
-    let mut candidates = vec![head];
-    candidates.extend(tree.put_aside());
-    candidates.extend(tree.past_heads());
-    match &on_no_ref(repo, &candidates)?[..] {
-        [] => {}
-        [lost] => kept.push(repo.keep(&ask.kept, lost)?),
-        many => {
+    kept.extend(tree.keep_lost_commits(&ask.kept, ask.at)?);
+    Ok(kept)
+}
+
+impl Tree<'_> {
+    /// Keeps the commits that only this worktree's HEAD or its log still knows.
+    pub(super) fn keep_lost_commits(
+        &self,
+        prefix: &str,
+        at: Timestamp,
+    ) -> Result<Vec<String>, GitError> {
+        let repo = self.repo;
+        let head = if self.is_whole() {
+            self.head()?
+        } else {
+            Head::default()
+        };
+        let mut candidates: BTreeSet<Oid> = self.past_heads().into_iter().collect();
+        candidates.extend(self.put_aside());
+        let branch = head.branch.as_ref().and(head.commit.as_ref());
+        match &head.commit {
+            // Where HEAD is a branch, that branch leads to it.
+            Some(tip) if branch.is_some() => drop(candidates.remove(tip)),
+            other => candidates.extend(other.clone()),
+        }
+        // Most often all of it is on the branch, which costs less to see than all refs.
+        let lost = on_no_ref(repo, &candidates, branch)?;
+        match &lost[..] {
+            [] => Ok(Vec::new()),
+            [lost] => Ok(vec![repo.keep(prefix, lost)?]),
             // One ref for all that was amended or rebased away, whatever its number.
-            for some in many.chunks(MANY_PARENTS) {
-                let tree = repo.tree_of(&some[0])?;
-                kept.push(repo.keep_tree(
-                    &tree,
-                    some,
-                    "Keep commits on no branch",
-                    &ask.kept,
-                    ask.at,
-                )?);
-            }
+            many => many
+                .chunks(MANY_PARENTS)
+                .map(|some| {
+                    let tree = repo.tree_of(&some[0])?;
+                    repo.keep_tree(&tree, some, "Keep commits on no branch", prefix, at)
+                })
+                .collect(),
         }
     }
-    Ok(kept)
 }
 
 /// Whether a branch has commits that no other branch leads to.
@@ -111,9 +136,31 @@ fn is_on_no_other_branch(repo: &Repo<'_>, head: &Oid, branch: &str) -> Result<bo
 }
 
 /// Those of the commits that no ref leads to, without those that another of them leads to.
-fn on_no_ref(repo: &Repo<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
+/// `branch` is a commit that is on a ref.
+fn on_no_ref(
+    repo: &Repo<'_>,
+    commits: &BTreeSet<Oid>,
+    branch: Option<&Oid>,
+) -> Result<Vec<Oid>, GitError> {
+    if let Some(branch) = branch
+        && led_from(repo, commits, &[branch.as_str()])?.is_empty()
+    {
+        return Ok(Vec::new());
+    }
+    led_from(repo, commits, &["--all"])
+}
+
+/// Those of the commits that none of `others` leads to, without those that another of them leads to.
+fn led_from(
+    repo: &Repo<'_>,
+    commits: &BTreeSet<Oid>,
+    others: &[&str],
+) -> Result<Vec<Oid>, GitError> {
+    if commits.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut input = Vec::new();
-    for oid in commits.iter().collect::<BTreeSet<_>>() {
+    for oid in commits {
         let _written = writeln!(input, "{oid}");
     }
     let list = [
@@ -123,9 +170,8 @@ fn on_no_ref(repo: &Repo<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
         "--topo-order",
         "--parents",
         "--not",
-        "--all",
     ];
-    let output = repo.git().args(list).input(input).succeed()?;
+    let output = repo.git().args(list).args(others).input(input).succeed()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut led_to: BTreeSet<&str> = BTreeSet::new();
     let mut heads = Vec::new();

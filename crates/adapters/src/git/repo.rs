@@ -13,6 +13,7 @@ use super::commits::Identities;
 use super::door::{Door, Git, Output};
 use super::error::GitError;
 use super::locks::Locks;
+use super::stored;
 
 /// How many paths an answer names at most, and how long each may be.
 const MANY_PATHS: usize = 200;
@@ -69,6 +70,9 @@ impl<'a> Repo<'a> {
 
     /// What the ref holds; a ref that is not there holds nothing.
     pub(super) fn ref_value(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        if let Some(value) = stored::read(&self.common, name) {
+            return Ok(value);
+        }
         let output = self
             .git()
             .args(["show-ref", "--verify", "--hash", "--", name])
@@ -92,21 +96,18 @@ impl<'a> Repo<'a> {
         &self,
         names: [&str; N],
     ) -> Result<[Option<Oid>; N], GitError> {
-        let output = self
-            .git()
-            .args(["for-each-ref", "--format=%(refname) %(objectname)", "--"])
-            .args(names)
-            .succeed()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let value = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
-        };
-        Ok(names.map(|name| value(name).and_then(|oid| Oid::new(oid).ok())))
+        let mut values = [const { None }; N];
+        for (value, name) in values.iter_mut().zip(names) {
+            *value = self.ref_value(name)?;
+        }
+        Ok(values)
     }
 
-    /// `old` is `new` or an ancestor of it. Fails when one of them does not exist.
+    /// `old` is `new` or an ancestor of it. Fails when one of two does not exist.
     pub(super) fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
+        if old == new {
+            return Ok(true);
+        }
         let output = self
             .git()
             .args(["merge-base", "--is-ancestor", old.as_str(), new.as_str()])
@@ -217,6 +218,21 @@ impl<'a> Repo<'a> {
             }
             Some(name) => Ok(name.strip_prefix("refs/heads/").map(str::to_owned)),
             None => Ok(None),
+        }
+    }
+
+    /// How many bytes an object name has. (A configuration that speaks of the longer ones without
+    /// using them only has git asked where its files need not be.)
+    pub(super) fn oid_bytes(&self) -> usize {
+        let config = fs::read(self.common.join("config")).unwrap_or_default();
+        if config
+            .to_ascii_lowercase()
+            .windows(6)
+            .any(|part| part == b"sha256")
+        {
+            32
+        } else {
+            20
         }
     }
 

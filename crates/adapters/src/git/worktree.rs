@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cw_core::domain::oid::Oid;
 
-use super::door::Git;
+use super::door::{Git, Output};
 use super::error::GitError;
 use super::locks::mend_worktree_locks;
 use super::repo::{Repo, path_of, remove_file, resolve, write_whole};
@@ -49,6 +49,7 @@ pub(super) struct Tree<'r> {
 }
 
 /// Where a worktree's HEAD stands.
+#[derive(Default)]
 pub(super) struct Head {
     /// The branch; `None` when detached.
     pub(super) branch: Option<String>,
@@ -243,10 +244,35 @@ impl<'r> Tree<'r> {
     }
 
     pub(super) fn head(&self) -> Result<Head, GitError> {
-        Ok(Head {
-            branch: self.repo.branch_at(&self.admin)?,
-            commit: resolve(self.git_without_checkout(), "HEAD")?,
-        })
+        let branch = self.repo.branch_at(&self.admin)?;
+        let commit = match &branch {
+            Some(branch) => self.repo.tip(branch)?,
+            None => resolve(self.git_without_checkout(), "HEAD")?,
+        };
+        Ok(Head { branch, commit })
+    }
+
+    /// Takes away what git copied of a sparse checkout: an agent and a gate see all files.
+    pub(super) fn show_everything(&self) -> Result<(), GitError> {
+        remove_file(&self.admin.join("info/sparse-checkout"))
+    }
+
+    /// Makes index and checkout what HEAD says.
+    pub(super) fn reset(&self) -> Result<(), GitError> {
+        self.try_reset()?.success()
+    }
+
+    /// As [`Tree::reset`]; whatever git says to it is an answer.
+    pub(super) fn try_reset(&self) -> Result<Output, GitError> {
+        let reset = [
+            "reset",
+            "--quiet",
+            "--hard",
+            "--no-recurse-submodules",
+            "HEAD",
+            "--",
+        ];
+        self.git().args(reset).run()
     }
 
     /// The commits being merged, when a merge is under way.

@@ -8,6 +8,7 @@ mod collect;
 mod killed;
 mod land;
 mod lane;
+mod lossless;
 mod origin;
 mod prepare;
 mod release;
