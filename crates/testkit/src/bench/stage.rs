@@ -258,15 +258,17 @@ pub fn settle() {
 /// # Errors
 /// When it says no.
 pub fn quietly(command: &mut Command) -> Tried<()> {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let status = command
-        .status()
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let output = command
+        .stderr(Stdio::piped())
+        .output()
         .map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{command:?}: {status}"))
+    if output.status.success() {
+        return Ok(());
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or_default();
+    Err(format!("{command:?}: {}: {last}", output.status))
 }
 
 /// A plan with as many tasks that wait for nothing.

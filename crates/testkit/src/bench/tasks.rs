@@ -44,11 +44,12 @@ done
 pub fn measure(bench: &Bench) -> Tried<Figure> {
     let stage = Stage::new(bench, Size::Small, SCRIPT, AGENTS)?;
     stage.program("loop.sh", LOOP)?;
-    git(&stage.repo, &["branch", "loop-integration", "main"])?;
     let rounds = bench.options.rounds;
     let share = bench.options.amount(112, 16);
     let (mut ours, mut limit) = (Samples::default(), Samples::default());
     for round in 0..rounds {
+        // Each plan starts from the base, so the loop does too.
+        git(&stage.repo, &["branch", "-f", "loop-integration", "main"])?;
         limit.add(by_hand(&stage, round * share, share)?);
         ours.add(by_cw(&stage, &format!("Round{round}"), share)?);
     }
@@ -67,7 +68,8 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
     ));
     if !bench.options.quick {
         let first = rounds * share;
-        // Half before, half after: what drifts meanwhile is the same for both.
+        // Half before, half after on top of it: what drifts meanwhile is the same for both.
+        git(&stage.repo, &["branch", "-f", "loop-integration", "main"])?;
         let before = by_hand(&stage, first, 500)?;
         let thousand = by_cw(&stage, "Thousand", 1_000)?;
         let after = by_hand(&stage, first + 500, 500)?;
