@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Bytes;
 use cw_core::domain::event::Event;
-use cw_core::domain::hierarchy::Project;
+use cw_core::domain::hierarchy::{Initiative, Project};
 use cw_wire::event::EventQuery;
 use http_body_util::BodyExt as _;
 use http_body_util::channel::Channel;
@@ -57,16 +57,22 @@ impl Body for Feed {
 /// Opens a stream for a query.
 ///
 /// # Errors
-/// When the query names a project that is not there.
+/// When the query names a project or an initiative that is not there.
 pub async fn open(app: Arc<App>, query: EventQuery) -> Result<Feed, Fault> {
     let mut filter = Filter {
         project: None,
-        initiative: query.initiative.clone(),
+        initiative: None,
     };
     if query.dir.is_some() {
         let id = app.project(query.dir.clone()).await?;
         filter.project = app
             .read(move |state| Ok(state.get::<Project>(id).map(|p| p.name.clone())))
+            .await?;
+    }
+    if let Some(word) = query.initiative {
+        let id = app.initiative(query.dir, word).await?;
+        filter.initiative = app
+            .read(move |state| Ok(state.get::<Initiative>(id).map(|row| row.slug.clone())))
             .await?;
     }
     let (mut send, body) = Channel::<Bytes, Infallible>::new(8);

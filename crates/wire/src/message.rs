@@ -2,12 +2,13 @@
 
 use crate::procedure::{procedures, words};
 use crate::scope::{Scope, Target};
+use crate::task::TaskView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 procedures! {
-    /// Lists what waits for the user: questions first, then notes not read yet.
-    Query Inbox = "inbox": Scope => MessageList;
+    /// Lists what waits for the user: questions first, then notes not read yet; and reviews.
+    Query Inbox = "inbox": Scope => InboxView;
     /// Lists messages, oldest first.
     Query MessageListing = "message.list": MessageListInput => MessageList;
     /// Shows one; a note to the user becomes read.
@@ -51,6 +52,16 @@ words! {
 pub struct MessageList {
     /// The messages.
     pub messages: Vec<MessageView>,
+}
+
+/// What waits for the user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InboxView {
+    /// Questions, permissions and notes.
+    pub messages: Vec<MessageView>,
+    /// The tasks that a person must approve.
+    #[serde(default)]
+    pub reviews: Vec<TaskView>,
 }
 
 /// A message.

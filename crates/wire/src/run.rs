@@ -86,6 +86,9 @@ pub struct RunProgressView {
     pub failed: Vec<FailedTask>,
     /// The ids of tasks that wait for a person's approval.
     pub reviews: Vec<String>,
+    /// Dispatch is held: nothing new starts until the user lets it go.
+    #[serde(default)]
+    pub held: bool,
     /// The number of the last event that this answer knows of.
     pub seq: u64,
     /// How long it has been going on, seconds.

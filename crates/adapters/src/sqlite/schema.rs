@@ -29,6 +29,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0003_requests",
         sql: include_str!("migrations/0003_requests.sql"),
     },
+    Migration {
+        name: "0004_lifts",
+        sql: include_str!("migrations/0004_lifts.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

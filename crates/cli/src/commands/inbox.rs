@@ -18,7 +18,7 @@ impl InboxArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let answer = session.call::<Inbox>(&self.scope.scope(session)?)?;
         done(session.show(&answer, |answer, page| {
-            human::message::inbox(&answer.messages, page);
+            human::message::inbox(answer, page);
         }))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::hierarchy::{Project, Task, TaskState};
+use crate::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use crate::domain::ids::{AgentId, InitiativeId, ProjectId, TurnId};
 use crate::domain::names;
 use crate::domain::txn::{About, Txn};
@@ -13,6 +13,11 @@ use super::signal::{Command, Refusal, Reply};
 use super::{apply, ending, initiative, lane, message, spawn, task, tasks, turn};
 
 pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
+    if let Some(project) = begun_by(tx, &command)
+        && tx.get::<Project>(project).lifts
+    {
+        hold(tx, project, false);
+    }
     match command {
         Command::Register { root, name, base } => Ok(register(tx, root, &name, base)),
         Command::Trust(project, text) => Ok(trust(tx, project, &text)),
@@ -66,6 +71,23 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     }
 }
 
+/// The project in which a command has something begin or go on.
+fn begun_by(tx: &Txn, command: &Command) -> Option<ProjectId> {
+    let of_task = |id| tx.get::<Initiative>(tx.get::<Task>(id).initiative).project;
+    match command {
+        Command::Apply {
+            project,
+            start: Some(_),
+            ..
+        }
+        | Command::Spawn { project, .. } => Some(*project),
+        Command::Start(id, _) | Command::Resume(id) => Some(tx.get::<Initiative>(*id).project),
+        Command::RetryTask(id) => Some(of_task(*id)),
+        Command::ResumeAgent(id) | Command::Say(id, _) => Some(tx.get::<Agent>(*id).project),
+        _ => None,
+    }
+}
+
 fn register(tx: &mut Txn, root: String, name: &str, base: String) -> Reply {
     if let Some(known) = tx
         .state()
@@ -87,6 +109,7 @@ fn register(tx: &mut Txn, root: String, name: &str, base: String) -> Reply {
         base,
         trusted: None,
         held: false,
+        lifts: false,
         created_at: tx.now,
     });
     tx.tell("project.registered", About::Project(id), []);
@@ -121,7 +144,8 @@ fn stop_agent(tx: &mut Txn, id: AgentId) -> Option<TurnId> {
     None
 }
 
-/// Stops every agent, and holds dispatch: else others would start in their place.
+/// Stops every agent, and holds dispatch until the user has something go on: else others would
+/// start in their place at once.
 fn stop_all(tx: &mut Txn, project: Option<ProjectId>) -> Reply {
     let projects: Vec<ProjectId> = tx
         .state()
@@ -130,7 +154,10 @@ fn stop_all(tx: &mut Txn, project: Option<ProjectId>) -> Reply {
         .filter(|id| project.is_none_or(|only| only == *id))
         .collect();
     for id in projects {
-        hold(tx, id, true);
+        if !tx.get::<Project>(id).held {
+            hold(tx, id, true);
+            tx.change::<Project>(id, |project| project.lifts = true);
+        }
     }
     let agents: Vec<AgentId> = tx
         .state()
@@ -231,6 +258,10 @@ fn integrate(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
 
 /// Holds dispatch, or lets it and every lane that holds go on.
 fn hold(tx: &mut Txn, id: ProjectId, held: bool) -> Reply {
+    if tx.get::<Project>(id).lifts {
+        // Held or let go by name: the hold that came by the way is over.
+        tx.change::<Project>(id, |project| project.lifts = false);
+    }
     if tx.get::<Project>(id).held != held {
         tx.change::<Project>(id, |project| project.held = held);
         tx.tell(
@@ -250,4 +281,85 @@ fn hold(tx: &mut Txn, id: ProjectId, held: bool) -> Reply {
         }
     }
     Reply::Project(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::Scene;
+    use super::*;
+    use crate::app::{StartFacts, decide};
+    use crate::domain::status::TaskStatus;
+    use crate::domain::work::Verdict;
+
+    fn held(scene: &Scene) -> bool {
+        scene.state.get::<Project>(scene.project).unwrap().held
+    }
+
+    fn stopped() -> Scene {
+        let mut scene = Scene::new();
+        scene.command(Command::StopAll(None));
+        scene.end(Verdict::Stopped);
+        assert!(held(&scene));
+        assert_eq!(scene.status(), TaskStatus::Parked);
+        scene
+    }
+
+    fn spawn(scene: &Scene, base: Option<crate::domain::oid::Oid>) -> Command {
+        Command::Spawn {
+            project: scene.project,
+            prompt: "another".into(),
+            agent: None,
+            name: None,
+            model: None,
+            facts: StartFacts { base, branch: None },
+        }
+    }
+
+    fn agent(scene: &Scene) -> AgentId {
+        scene.turn().agent
+    }
+
+    #[test]
+    fn what_is_started_after_all_was_stopped_lets_the_hold_go() {
+        let mut scene = stopped();
+        scene.command(Command::ResumeAgent(agent(&scene)));
+        assert!(!held(&scene));
+        assert_eq!(scene.status(), TaskStatus::Running);
+
+        let mut scene = stopped();
+        scene.command(spawn(&scene, Some(super::super::scene::oid())));
+        assert!(!held(&scene));
+        // The one that was stopped goes on only when told.
+        assert_eq!(scene.status(), TaskStatus::Parked);
+    }
+
+    #[test]
+    fn a_hold_that_was_asked_for_stays_whatever_is_started() {
+        for order in ["before", "after"] {
+            let mut scene = if order == "before" {
+                let mut scene = Scene::new();
+                scene.command(Command::Hold(scene.project));
+                scene.command(Command::StopAll(None));
+                scene.end(Verdict::Stopped);
+                scene
+            } else {
+                let mut scene = stopped();
+                scene.command(Command::Hold(scene.project));
+                scene
+            };
+            scene.command(Command::ResumeAgent(agent(&scene)));
+            assert!(held(&scene), "{order}");
+            scene.command(Command::Unhold(scene.project));
+            assert!(!held(&scene), "{order}");
+        }
+    }
+
+    #[test]
+    fn a_start_that_is_refused_lets_nothing_go() {
+        let mut scene = stopped();
+        let baseless = crate::app::Signal::Command(spawn(&scene, None));
+        let now = crate::domain::time::Timestamp(scene.now);
+        decide(&mut scene.state, baseless, now, &mut scene.ids).unwrap_err();
+        assert!(held(&scene));
+    }
 }

@@ -26,6 +26,7 @@ pub(super) fn start(tx: &mut Txn, id: InitiativeId, facts: &StartFacts) -> Resul
     activate(tx, id);
     cut(tx, id);
     tx.tell("initiative.started", About::Initiative(id), []);
+    tasks::tell_due(tx, id);
     tasks::end_or_reopen(tx, id);
     Ok(Reply::Done)
 }
@@ -130,10 +131,15 @@ pub(super) fn resume(tx: &mut Txn, id: InitiativeId) -> Result<Reply, Refusal> {
             status_word(status)
         ))
         .because("only a paused one can go on")
-        .hint(format!(
-            "`cw initiative start {}` starts a draft",
-            initiative.slug
-        ))),
+        .hint(match status {
+            InitiativeStatus::Draft => {
+                format!("`cw initiative start {}` starts it", initiative.slug)
+            }
+            _ => format!(
+                "`cw initiative show {}` tells how it ended",
+                initiative.slug
+            ),
+        })),
     }
 }
 

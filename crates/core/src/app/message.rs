@@ -314,12 +314,13 @@ fn settle_bounces(tx: &mut Txn, id: TaskId, answer: &str) -> Result<(), Refusal>
             };
             // Its agent may have been stopped meanwhile.
             tasks::set_state(tx, id, TaskState::Working);
-            if advice != ANSWER_AGAIN {
-                say(tx, Party::User, Party::Agent(agent), advice)?;
-            }
+            // The turn first: the advice then comes with what it is about.
             if tx.state().index().open_turn(agent).is_none() {
                 let merge = tx.state().index().merges_of(id).next_back();
                 turn::queue(tx, agent, TurnKind::Bounce, merge);
+            }
+            if advice != ANSWER_AGAIN {
+                say(tx, Party::User, Party::Agent(agent), advice)?;
             }
         }
     }

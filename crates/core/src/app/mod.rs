@@ -12,6 +12,8 @@ mod lane;
 mod message;
 mod progress;
 mod request;
+#[cfg(test)]
+mod scene;
 mod signal;
 mod spawn;
 mod task;

@@ -6,6 +6,7 @@ use crate::domain::event::Value;
 use crate::domain::graph::{Needs, Node, is_satisfied};
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Phase, Plan, Task, TaskState};
 use crate::domain::ids::{InitiativeId, TaskId};
+use crate::domain::plan::TaskKind;
 use crate::domain::txn::{About, Txn};
 
 /// Moves a task to `next`; what waits for it, its plan, its phase and its initiative follow.
@@ -69,6 +70,34 @@ fn step(tx: &mut Txn, node: Node, down: bool) {
                 task.blockers + 1
             };
         });
+        if down {
+            tell_if_due(tx, id);
+        }
+    }
+}
+
+/// Tells of an approval that waits for the user from now on.
+fn tell_if_due(tx: &mut Txn, id: TaskId) {
+    let task = tx.get::<Task>(id);
+    let due = task.spec.kind == TaskKind::Approval
+        && task.blockers == 0
+        && matches!(task.state, TaskState::Todo { .. })
+        && tx.get::<Initiative>(task.initiative).status == InitiativeStatus::Active;
+    if due {
+        tx.tell("task.review-requested", About::Task(id), []);
+    }
+}
+
+/// Tells of the approvals of an initiative that wait for the user.
+pub(super) fn tell_due(tx: &mut Txn, initiative: InitiativeId) {
+    let tasks: Vec<TaskId> = tx
+        .state()
+        .tasks_of(initiative)
+        .filter(|task| task.spec.kind == TaskKind::Approval)
+        .map(|task| task.id)
+        .collect();
+    for id in tasks {
+        tell_if_due(tx, id);
     }
 }
 

@@ -24,8 +24,10 @@ pub struct Project {
     pub base: String,
     /// The text of `cw.toml` that the user trusted last; decisions follow this one.
     pub trusted: Option<Arc<str>>,
-    /// Dispatch is held (`cw pause`).
+    /// Dispatch is held (`cw pause`, `cw stop --all`).
     pub held: bool,
+    /// The hold came with `cw stop --all`: whatever the user starts next lets it go.
+    pub lifts: bool,
     /// When it was registered.
     pub created_at: Timestamp,
 }

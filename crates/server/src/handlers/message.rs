@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use cw_core::app::{Command, Reply};
+use cw_core::domain::hierarchy::{Initiative, InitiativeStatus};
 use cw_core::domain::ids::{AgentId, MessageId, ProjectId, TaskId};
+use cw_core::domain::state::State;
+use cw_core::domain::status::{TaskStatus, task_status};
 use cw_core::domain::work::{Message, MessageKind, MessageStatus, Party};
 use cw_wire::message::{
-    AnswerInput, Inbox, MessageAnswer, MessageListInput, MessageListing, MessageSend,
+    AnswerInput, Inbox, InboxView, MessageAnswer, MessageListInput, MessageListing, MessageSend,
     MessageSendInput, MessageShow, MessageShown,
 };
+use cw_wire::task::TaskView;
 use cw_wire::{ErrorCode, ErrorView, MessageList, MessageView, Scope, Target};
 
 use super::agent::scope;
@@ -56,7 +60,7 @@ fn is_question(message: &Message) -> bool {
     )
 }
 
-async fn inbox(app: Arc<App>, input: Scope) -> Result<MessageList, Fault> {
+async fn inbox(app: Arc<App>, input: Scope) -> Result<InboxView, Fault> {
     let project = scope(&app, input.dir, input.all).await?;
     app.read(move |state| {
         let mut due: Vec<&Message> = state
@@ -65,13 +69,31 @@ async fn inbox(app: Arc<App>, input: Scope) -> Result<MessageList, Fault> {
             .collect();
         due.sort_by_key(|message| (!is_question(message), message.id));
         let messages = due.into_iter();
-        Ok(MessageList {
+        Ok(InboxView {
             messages: messages
                 .map(|message| views::message::view(state, message))
                 .collect(),
+            reviews: reviews(state, project),
         })
     })
     .await
+}
+
+/// The tasks of initiatives under way that a person must approve.
+fn reviews(state: &State, project: Option<ProjectId>) -> Vec<TaskView> {
+    state
+        .all::<Initiative>()
+        .filter(|row| project.is_none_or(|only| row.project == only))
+        .filter(|row| {
+            matches!(
+                row.status,
+                InitiativeStatus::Active | InitiativeStatus::Paused
+            )
+        })
+        .flat_map(|row| state.tasks_of(row.id))
+        .filter(|task| task_status(state, task) == TaskStatus::Review)
+        .map(|task| views::task::view(state, task))
+        .collect()
 }
 
 fn within(message: &Message, project: Option<ProjectId>) -> bool {

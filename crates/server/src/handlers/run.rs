@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cw_core::app::{Prospect, prospect};
-use cw_core::domain::hierarchy::{Initiative, Task, TaskState};
+use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::InitiativeId;
 use cw_core::domain::state::State;
 use cw_core::domain::status::{TaskStatus, task_status};
@@ -103,6 +103,9 @@ fn view(
             .collect(),
         failed,
         reviews,
+        held: state
+            .get::<Project>(row.project)
+            .is_some_and(|project| project.held),
         seq: state.last_seq(),
         elapsed_s: row.ended_at.unwrap_or(now).since(started).as_secs_f64(),
     })

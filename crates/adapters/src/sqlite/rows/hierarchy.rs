@@ -20,6 +20,7 @@ table!(Project in "projects" {
     base => [base],
     trusted => [trusted],
     held => [held],
+    lifts => [lifts],
     created_at => [created_at],
 });
 

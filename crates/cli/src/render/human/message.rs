@@ -4,7 +4,9 @@ use crate::render::page::Page;
 use crate::render::style::{Tone, of_status};
 use crate::render::table::{Cell, Table};
 use crate::render::{amount, escape};
-use cw_wire::{MessageKind, MessageStatus, MessageView};
+use cw_wire::message::InboxView;
+use cw_wire::task::TaskView;
+use cw_wire::{MessageKind, MessageStatus, MessageView, TaskKind};
 
 /// Draws a list.
 pub(crate) fn list(messages: &[MessageView], page: &mut Page) {
@@ -36,14 +38,31 @@ fn summary(message: &MessageView) -> String {
 }
 
 /// Draws what waits for the user, each with the command that answers it.
-pub(crate) fn inbox(messages: &[MessageView], page: &mut Page) {
-    if messages.is_empty() {
+pub(crate) fn inbox(inbox: &InboxView, page: &mut Page) {
+    if inbox.messages.is_empty() && inbox.reviews.is_empty() {
         return page.faint("nothing waits for you");
     }
-    for message in messages {
+    for message in &inbox.messages {
         page.blank();
         detail(message, page);
     }
+    for task in &inbox.reviews {
+        page.blank();
+        review(task, page);
+    }
+}
+
+/// Draws a task that a person must approve, with the commands that do.
+fn review(task: &TaskView, page: &mut Page) {
+    let id = escape::line(&format!("{}/{}", task.initiative, task.id));
+    let name = page.style.paint(Tone::Strong, &id);
+    let status = page.style.paint(Tone::Attention, "review");
+    page.line(format!("{name}  {status} · {}", escape::line(&task.title)));
+    if task.kind == TaskKind::Work {
+        page.faint(format!("  cw task diff {id}"));
+    }
+    page.faint(format!("  cw task approve {id}"));
+    page.faint(format!("  cw task reject {id} --text \"…\""));
 }
 
 /// Draws one whole.

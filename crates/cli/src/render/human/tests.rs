@@ -82,9 +82,37 @@ fn a_list_of_tasks_says_what_each_waits_for() {
     ");
 }
 
+fn inbox(messages: Vec<cw_wire::MessageView>) -> cw_wire::message::InboxView {
+    cw_wire::message::InboxView {
+        messages,
+        reviews: Vec::new(),
+    }
+}
+
+#[test]
+fn the_inbox_shows_how_to_approve() {
+    let waits = cw_wire::message::InboxView {
+        messages: Vec::new(),
+        reviews: vec![
+            task("users", "review", &json!({})),
+            task("go", "review", &json!({"kind": "approval"})),
+        ],
+    };
+    insta::assert_snapshot!(drawn(|page| message::inbox(&waits, page)), @r#"
+    accounts/users  review · The users
+      cw task diff accounts/users
+      cw task approve accounts/users
+      cw task reject accounts/users --text "…"
+
+    accounts/go  review · The go
+      cw task approve accounts/go
+      cw task reject accounts/go --text "…"
+    "#);
+}
+
 #[test]
 fn the_inbox_shows_how_to_answer() {
-    insta::assert_snapshot!(drawn(|page| message::inbox(&[question()], page)), @r"
+    insta::assert_snapshot!(drawn(|page| message::inbox(&inbox(vec![question()]), page)), @r"
     12  question from soho to user · login · 5m ago · open
         Which hash?
         Both are there.
@@ -93,7 +121,7 @@ fn the_inbox_shows_how_to_answer() {
       cw message answer 12 <1-2 or your own text>
     ");
     assert_eq!(
-        drawn(|page| message::inbox(&[], page)),
+        drawn(|page| message::inbox(&inbox(Vec::new()), page)),
         "nothing waits for you\n"
     );
 }

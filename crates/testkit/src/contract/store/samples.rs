@@ -75,6 +75,7 @@ fn projects() -> impl Iterator<Item = Project> {
         base: "main".into(),
         trusted: some(n, Arc::from("base = \"main\"\n# é\n")),
         held: n == 2,
+        lifts: n == 2,
         created_at: Timestamp(WHEN.0 - 7),
     })
 }
