@@ -304,14 +304,17 @@ mod tests {
         scene
     }
 
-    fn spawn(scene: &Scene, base: Option<crate::domain::oid::Oid>) -> Command {
+    fn spawn(scene: &Scene, agent: Option<&str>) -> Command {
         Command::Spawn {
             project: scene.project,
             prompt: "another".into(),
-            agent: None,
+            agent: agent.map(Into::into),
             name: None,
             model: None,
-            facts: StartFacts { base, branch: None },
+            facts: StartFacts {
+                base: Some(super::super::scene::oid()),
+                branch: None,
+            },
         }
     }
 
@@ -327,7 +330,7 @@ mod tests {
         assert_eq!(scene.status(), TaskStatus::Running);
 
         let mut scene = stopped();
-        scene.command(spawn(&scene, Some(super::super::scene::oid())));
+        scene.command(spawn(&scene, None));
         assert!(!held(&scene));
         // The one that was stopped goes on only when told.
         assert_eq!(scene.status(), TaskStatus::Parked);
@@ -357,9 +360,9 @@ mod tests {
     #[test]
     fn a_start_that_is_refused_lets_nothing_go() {
         let mut scene = stopped();
-        let baseless = crate::app::Signal::Command(spawn(&scene, None));
+        let unknown = crate::app::Signal::Command(spawn(&scene, Some("nobody")));
         let now = crate::domain::time::Timestamp(scene.now);
-        decide(&mut scene.state, baseless, now, &mut scene.ids).unwrap_err();
+        decide(&mut scene.state, unknown, now, &mut scene.ids).unwrap_err();
         assert!(held(&scene));
     }
 }
