@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
@@ -21,6 +22,12 @@ pub(super) struct Seen {
 
 /// An environment is searched up to here, in bytes.
 const ENVIRON_CAP: u64 = 8 << 20;
+/// How long a process that is just becoming another program is looked at again.
+const EXEC_PATIENCE: Duration = Duration::from_millis(500);
+/// So often in a row a program must show words and no environment to be one without.
+const LOOKS: u32 = 4;
+/// The process that all threads of the kernel descend from.
+const KERNEL: u32 = 2;
 
 /// Looks at one process.
 fn look(pid: u32) -> Option<Seen> {
@@ -107,21 +114,72 @@ pub(super) fn marked(name: &str, value: &Path) -> Vec<Seen> {
     wanted.push(b'=');
     wanted.extend_from_slice(value.as_os_str().as_bytes());
     let own = std::process::id();
-    all_pids()
-        .filter(|pid| *pid != own && carries(*pid, &wanted))
-        .filter_map(look)
-        .filter(|seen| !seen.dead)
-        .collect()
+    let until = Instant::now() + EXEC_PATIENCE;
+    let mut open: Vec<(u32, u32)> = all_pids()
+        .filter(|pid| *pid != own)
+        .map(|pid| (pid, 0))
+        .collect();
+    let mut found = Vec::new();
+    loop {
+        open.retain_mut(|(pid, bare)| match environment(*pid) {
+            Environment::Holds(entries) => {
+                if entries.split(|b| *b == 0).any(|entry| entry == wanted) {
+                    found.extend(look(*pid).filter(|seen| !seen.dead));
+                }
+                false
+            }
+            Environment::Hidden => false,
+            // It may have become another program since, and yet another one: one look is none.
+            Environment::Bare => {
+                *bare += 1;
+                *bare < LOOKS
+            }
+            Environment::Changing => {
+                *bare = 0;
+                true
+            }
+        });
+        if open.is_empty() || Instant::now() > until {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
-fn carries(pid: u32, wanted: &[u8]) -> bool {
-    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else {
-        return false;
-    };
-    let mut environ = Vec::new();
+/// What a process shows of its environment.
+enum Environment {
+    /// Entries, each ended by a zero byte.
+    Holds(Vec<u8>),
+    /// None, and it is a program.
+    Bare,
+    /// None, and no words: it is just becoming another program.
+    Changing,
+    /// It is another user's, dead, or a thread of the kernel.
+    Hidden,
+}
+
+fn environment(pid: u32) -> Environment {
+    let of_the_kernel = |seen: &Seen| seen.pid == KERNEL || seen.parent == KERNEL;
+    match read_capped(pid, "environ") {
+        None => Environment::Hidden,
+        Some(entries) if !entries.is_empty() => Environment::Holds(entries),
+        Some(_) if look(pid).is_none_or(|seen| seen.dead || of_the_kernel(&seen)) => {
+            Environment::Hidden
+        }
+        Some(_) if read_capped(pid, "cmdline").is_none_or(|words| words.is_empty()) => {
+            Environment::Changing
+        }
+        Some(_) => Environment::Bare,
+    }
+}
+
+/// Reads a file of a process; none when this user may not, or it is gone.
+fn read_capped(pid: u32, name: &str) -> Option<Vec<u8>> {
+    let file = File::open(format!("/proc/{pid}/{name}")).ok()?;
+    let mut bytes = Vec::new();
     // A process that ends meanwhile is read in part, and is not worth an error.
-    let _ = file.take(ENVIRON_CAP).read_to_end(&mut environ);
-    environ.split(|b| *b == 0).any(|entry| entry == wanted)
+    let _ = file.take(ENVIRON_CAP).read_to_end(&mut bytes);
+    Some(bytes)
 }
 
 /// Signals exactly the process that was seen; one that is gone is fine.
