@@ -165,8 +165,24 @@ pub fn start<H: Hands + 'static>(
     };
     let thread = std::thread::Builder::new()
         .name("engine".into())
-        .spawn(move || desk.run())?;
+        .spawn(move || {
+            let _fuse = Fuse;
+            desk.run();
+        })?;
     Ok((engine, thread))
+}
+
+/// A server whose engine has panicked decides nothing any more: it ends, so that the next one
+/// takes over from what is saved.
+struct Fuse;
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the engine has panicked; the server ends");
+            std::process::abort();
+        }
+    }
 }
 
 struct Desk {

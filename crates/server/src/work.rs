@@ -325,7 +325,10 @@ fn program(root: &Path, command: &[String]) -> Vec<std::ffi::OsString> {
 pub fn follow(state: &State, id: TurnId) -> Option<Follow> {
     let turn = state.get::<Turn>(id)?;
     let agent = state.get::<Agent>(turn.agent)?;
-    let config = state.config(agent.project)?.agent(&agent.config);
+    // A turn is followed also while nobody can read the project's settings.
+    let config = state
+        .config(agent.project)
+        .and_then(|config| config.agent(&agent.config));
     Some(Follow {
         run: RunId::from(id),
         kind: agent.kind.clone(),

@@ -67,7 +67,10 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
         Command::Answer(id, text) => message::answer(tx, id, &text),
         Command::Read(id) => message::read(tx, id),
         Command::Hold(id) => Ok(hold(tx, id, true)),
-        Command::Unhold(id) => Ok(hold(tx, id, false)),
+        Command::Unhold(id) => {
+            accept_lanes(tx, id);
+            Ok(hold(tx, id, false))
+        }
     }
 }
 
@@ -135,7 +138,10 @@ fn stop_agent(tx: &mut Txn, id: AgentId) -> Option<TurnId> {
         return Some(open);
     }
     let task = tx.get::<Task>(agent.task);
-    let waits = matches!(task.state, TaskState::Working | TaskState::Todo { .. });
+    let waits = matches!(
+        task.state,
+        TaskState::Working | TaskState::Todo { .. } | TaskState::Parked { resume_at: Some(_) }
+    );
     if waits && task.agent == Some(id) && !agent.stopped {
         tx.change::<Agent>(id, |agent| agent.stopped = true);
         tasks::set_state(tx, agent.task, TaskState::Parked { resume_at: None });
@@ -239,7 +245,7 @@ fn integrate(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
     match task.state {
         TaskState::Merged { .. } | TaskState::Skipped => return refuse("its task is over"),
         TaskState::Merging => return Ok(Reply::Task(agent.task)),
-        TaskState::Todo { .. } | TaskState::Failed if task.blockers > 0 => {
+        _ if task.blockers > 0 => {
             return refuse("what its task waits for is not merged");
         }
         _ => {}
@@ -256,7 +262,7 @@ fn integrate(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
     Ok(Reply::Task(agent.task))
 }
 
-/// Holds dispatch, or lets it and every lane that holds go on.
+/// Holds dispatch, or lets it go on.
 fn hold(tx: &mut Txn, id: ProjectId, held: bool) -> Reply {
     if tx.get::<Project>(id).lifts {
         // Held or let go by name: the hold that came by the way is over.
@@ -274,13 +280,15 @@ fn hold(tx: &mut Txn, id: ProjectId, held: bool) -> Reply {
             [],
         );
     }
-    if !held {
-        let lanes: Vec<InitiativeId> = tx.state().index().initiatives_of(id).collect();
-        for lane in lanes {
-            lane::accept(tx, lane);
-        }
-    }
     Reply::Project(id)
+}
+
+/// The user has looked: every lane that holds goes on from where its branch was found.
+fn accept_lanes(tx: &mut Txn, id: ProjectId) {
+    let lanes: Vec<InitiativeId> = tx.state().index().initiatives_of(id).collect();
+    for lane in lanes {
+        lane::accept(tx, lane);
+    }
 }
 
 #[cfg(test)]

@@ -10,16 +10,38 @@ use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, Task
 use crate::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
 use crate::domain::index::{Due, ready_key};
 use crate::domain::names;
+use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState};
 
-use super::{request, tasks, turn};
+use super::{initiative, request, tasks, turn};
 
 /// Gives free places to turns and tasks until there are none.
 pub(super) fn run(tx: &mut Txn) {
+    cut_branches(tx);
     place_turns(tx);
     while let Some(task) = next_ready(tx) {
         begin(tx, task);
+    }
+}
+
+/// Has the branch cut where something could go on and one is missing: a cut that failed for good
+/// is tried again when the user has something else go on.
+fn cut_branches(tx: &mut Txn) {
+    let state = tx.state();
+    let ready = state.index().ready_initiatives();
+    let queued = state
+        .index()
+        .queued_turns()
+        .filter_map(|turn| state.get::<Turn>(turn))
+        .filter_map(|turn| Some(state.get::<Agent>(turn.agent)?.initiative));
+    let uncut = |id: &InitiativeId| {
+        let row = tx.get::<Initiative>(*id);
+        row.status == InitiativeStatus::Active && !row.cut
+    };
+    let uncut: Vec<InitiativeId> = ready.chain(queued).filter(uncut).collect();
+    for id in uncut {
+        initiative::cut(tx, id);
     }
 }
 
@@ -52,14 +74,14 @@ fn has_place(tx: &Txn, id: InitiativeId) -> bool {
         && !project.held
         && state.index().project_slots(project.id) < most(config, initiative)
         && initiative
-            .max_agents
+            .limit()
             .is_none_or(|most| state.index().slots_of(id) < most as usize)
 }
 
 /// The project's limit. `--max-agents` of a run may go over it: the user said so.
 fn most(config: &Config, initiative: &Initiative) -> u32 {
     initiative
-        .max_agents
+        .limit()
         .map_or(config.max_agents, |own| own.max(config.max_agents))
 }
 
@@ -79,10 +101,13 @@ fn next_ready(tx: &Txn) -> Option<TaskId> {
 /// Gives a ready task to its agent: the one it had, or a new one.
 fn begin(tx: &mut Txn, id: TaskId) {
     let agent = tx.get::<Task>(id).agent;
-    let (agent, kind) = match agent {
-        Some(agent) => (agent, TurnKind::Retry),
+    let (agent, kind, merge) = match agent {
+        Some(agent) => match turn::bounce_owed(tx, agent) {
+            Some(merge) => (agent, TurnKind::Bounce, Some(merge)),
+            None => (agent, TurnKind::Retry, None),
+        },
         None => match hire(tx, id, None) {
-            Ok(agent) => (agent, TurnKind::Start),
+            Ok(agent) => (agent, TurnKind::Start, None),
             Err(why) => return tasks::fail(tx, id, &why),
         },
     };
@@ -93,7 +118,7 @@ fn begin(tx: &mut Txn, id: TaskId) {
         task.started_at = task.started_at.or(Some(now));
     });
     tx.tell("task.started", About::Task(id), []);
-    let turn = turn::queue(tx, agent, kind, None);
+    let turn = turn::queue(tx, agent, kind, merge);
     if !is_leaving(tx, agent) {
         turn::place(tx, turn);
     }
@@ -210,22 +235,35 @@ fn overdue(tx: &Txn, id: TurnId) -> Option<StopReason> {
     let agent = tx.get::<Agent>(turn.agent);
     let config = tx.state().config(agent.project)?;
     let own = tx.get::<Task>(turn.task).spec.timeout.map(Duration::from);
-    let waits = tx.state().index().asks(turn.task);
     let silent_since = agent.last_output_at.unwrap_or(started).max(started);
-    if waits {
-        request::waited_too_long(tx, turn).then_some(StopReason::Unanswered)
-    } else if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
+    let late = if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
         Some(StopReason::Timeout)
     } else if tx.now.since(silent_since) > config.stall {
         Some(StopReason::Stalled)
     } else {
         None
+    };
+    // Who waits for an answer may be silent, but not for ever: then it is resumed with the answer.
+    match request::waits_since(tx, turn, started) {
+        Some(since) => (tx.now.since(since) > request::PATIENCE && late.is_some()
+            || request::waited_too_long(tx, turn))
+        .then_some(StopReason::Unanswered),
+        None => late,
     }
 }
 
 /// How long to wait before the next try after `failures` of them: 1 s, 2 s, 4 s … 5 minutes.
 pub(super) fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(9)).min(Duration::from_secs(300))
+}
+
+/// Has an effect tried again later, however often it has failed.
+pub(super) fn try_on(tx: &mut Txn, effect: &Effect, why: &str) {
+    if tx.state().get::<Effect>(effect.id).is_none() {
+        return;
+    }
+    let at = tx.now.after(backoff(effect.tries.min(6) + 1));
+    delay(tx, effect, at, why);
 }
 
 /// Has an effect that failed for a passing reason tried again later; `false` when it has failed
@@ -236,6 +274,11 @@ pub(super) fn try_later(tx: &mut Txn, effect: &Effect, why: &str) -> bool {
         return false;
     }
     let at = tx.now.after(backoff(effect.tries + 1));
+    delay(tx, effect, at, why);
+    true
+}
+
+fn delay(tx: &mut Txn, effect: &Effect, at: Timestamp, why: &str) {
     tx.want_again(effect.id, Some(at));
     if let Some(about) = about(tx, effect.kind) {
         tx.tell(
@@ -247,7 +290,6 @@ pub(super) fn try_later(tx: &mut Txn, effect: &Effect, why: &str) -> bool {
             ],
         );
     }
-    true
 }
 
 fn about(tx: &Txn, kind: EffectKind) -> Option<About> {

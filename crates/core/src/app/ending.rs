@@ -16,6 +16,8 @@ use super::{dispatch, lane, request, tasks, turn};
 
 /// A usage limit of unknown length is looked at again after this time.
 const LIMIT_RETRY: Duration = Duration::from_secs(300);
+/// No usage limit is looked at again sooner.
+const LIMIT_LEAST: Duration = Duration::from_secs(30);
 
 /// Ends a turn with nothing to merge.
 pub(super) fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
@@ -24,6 +26,49 @@ pub(super) fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
 
 /// Ends a turn, and lets its task go on from how it came out.
 pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: Vec<String>) {
+    let verdict = close(tx, id, verdict);
+    let turn = tx.get::<Turn>(id).clone();
+    request::over(tx, &turn);
+    let task = tx.get::<Task>(turn.task);
+    if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
+        return dropped(tx, &turn);
+    }
+    match verdict {
+        Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
+        Verdict::Done => done(tx, &turn),
+        Verdict::Asked => asked(tx, &turn),
+        Verdict::Stopped => {
+            tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
+            park(tx, turn.task, None, "its agent was stopped");
+        }
+        Verdict::Limit { until } => {
+            // A time that has passed is no time to come back at once, again and again.
+            let at = until
+                .unwrap_or_else(|| tx.now.after(LIMIT_RETRY))
+                .max(tx.now.after(LIMIT_LEAST));
+            park(tx, turn.task, Some(at), "usage limit");
+        }
+        Verdict::SessionUnknown if turn.resumes => begin_anew(tx, &turn),
+        Verdict::SessionUnknown => {
+            let why = "the program did not know its own new session";
+            failed(tx, &turn, why, false);
+        }
+        // The question is open still: its answer lets the agent go on.
+        Verdict::Crashed | Verdict::Failed { fatal: false, .. }
+            if tx.state().index().asks(turn.task) =>
+        {
+            asked(tx, &turn);
+        }
+        Verdict::Crashed => {
+            let why = "the agent crashed: its process ended without a word";
+            failed(tx, &turn, why, false);
+        }
+        Verdict::Failed { why, fatal } => failed(tx, &turn, &why, fatal),
+    }
+}
+
+/// Marks a turn as over and tells so; gives what its end means.
+pub(super) fn close(tx: &mut Txn, id: TurnId, verdict: Verdict) -> Verdict {
     let now = tx.now;
     tx.change::<Turn>(id, |turn| {
         turn.state = TurnState::Ended {
@@ -44,34 +89,7 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
             ("cost_usd", Value::from(turn.cost.dollars())),
         ],
     );
-    request::over(tx, &turn);
-    let task = tx.get::<Task>(turn.task);
-    if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
-        return dropped(tx, &turn);
-    }
-    match verdict {
-        Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
-        Verdict::Done => done(tx, &turn),
-        Verdict::Asked => asked(tx, &turn),
-        Verdict::Stopped => {
-            tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
-            park(tx, turn.task, None, "its agent was stopped");
-        }
-        Verdict::Limit { until } => {
-            let at = until.unwrap_or_else(|| tx.now.after(LIMIT_RETRY));
-            park(tx, turn.task, Some(at), "usage limit");
-        }
-        Verdict::SessionUnknown if turn.resumes => begin_anew(tx, turn.agent),
-        Verdict::SessionUnknown => {
-            let why = "the program did not know its own new session";
-            failed(tx, &turn, why, false);
-        }
-        Verdict::Crashed => {
-            let why = "the agent crashed: its process ended without a word";
-            failed(tx, &turn, why, false);
-        }
-        Verdict::Failed { why, fatal } => failed(tx, &turn, &why, fatal),
-    }
+    verdict
 }
 
 /// Sets a task aside with its agent.
@@ -81,14 +99,20 @@ fn park(tx: &mut Txn, task: TaskId, resume_at: Option<Timestamp>, why: &str) {
 }
 
 /// Gives an agent a new session: its program does not know the old one any more.
-fn begin_anew(tx: &mut Txn, agent: AgentId) {
+fn begin_anew(tx: &mut Txn, turn: &Turn) {
+    let agent = turn.agent;
+    // What the old session was to be told, the new one is told.
+    turn::undeliver(tx, turn.id);
     let session = tx.ids().session();
     tx.change::<Agent>(agent, |agent| {
         agent.session = Some(session);
         agent.begun = false;
     });
     tx.tell("agent.session-lost", About::Agent(agent), []);
-    turn::queue(tx, agent, TurnKind::Retry, None);
+    match turn::bounce_owed(tx, agent) {
+        Some(merge) => turn::queue(tx, agent, TurnKind::Bounce, Some(merge)),
+        None => turn::queue(tx, agent, TurnKind::Retry, None),
+    };
 }
 
 /// What an end means in the light of a stop that was asked for.

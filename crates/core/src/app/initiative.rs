@@ -156,14 +156,15 @@ pub(super) fn cancel(tx: &mut Txn, id: InitiativeId) -> Result<Reply, Refusal> {
         .filter(|task| !task.state.is_closed())
         .map(|task| task.id)
         .collect();
-    for task in open {
-        task::cancel(tx, task)?;
-    }
+    // First, or it would count as finished with its last task.
     let now = tx.now;
     tx.change::<Initiative>(id, |initiative| {
         initiative.status = InitiativeStatus::Cancelled;
         initiative.ended_at = Some(now);
     });
+    for task in open {
+        task::cancel(tx, task)?;
+    }
     tx.tell("initiative.cancelled", About::Initiative(id), []);
     Ok(Reply::Done)
 }

@@ -18,6 +18,8 @@ use super::{dispatch, ending, message, tasks, turn};
 
 /// How often a lane that holds looks whether it may go on.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// So often a step of the lane may fail before the lane is said to hold.
+const PASSING: u32 = 2;
 
 /// Brings work that is reported done towards the lane: through review, if its author wants that.
 pub(super) fn offer(tx: &mut Txn, id: TaskId, head: Oid) {
@@ -104,6 +106,10 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
             }
             return hold(tx, effect, id, &why, LOOK_AGAIN);
         }
+        // A passing fault is tried again; it holds the lane, and is told, once it lasts.
+        Outcome::Failed { why, .. } if effect.tries < PASSING => {
+            return dispatch::try_on(tx, effect, &why);
+        }
         Outcome::Failed { why, .. } => {
             return hold(
                 tx,
@@ -141,7 +147,11 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
             }
         }
         // The branch has moved since the trial: the trial is done again.
-        Outcome::Moved { .. } => tx.change::<Merge>(id, |merge| merge.state = MergeState::Queued),
+        Outcome::Moved { .. } => tx.change::<Merge>(id, |merge| {
+            merge.state = MergeState::Queued;
+            merge.base = None;
+            merge.result = None;
+        }),
         _ => {}
     }
 }
@@ -291,6 +301,9 @@ pub(super) fn withdraw(tx: &mut Txn, task: TaskId) -> bool {
             if let Some(effect) = tx.pending(kind) {
                 tx.done(effect);
             }
+        }
+        if tx.get::<Merge>(id).state.in_lane() {
+            release_hold(tx, id);
         }
         tx.change::<Merge>(id, |merge| {
             merge.state = MergeState::Dropped;

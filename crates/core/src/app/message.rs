@@ -179,6 +179,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
         (agent.project, agent.task)
     };
     let reader = known(&to);
+    let by_user = from == Party::User;
     if let Some(reader) = reader {
         let row = tx.get::<Agent>(reader);
         if row.project != project {
@@ -210,7 +211,12 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
         About::Agent(anchor),
         [("message", id.0.into()), ("body", body.into())],
     );
-    if let Some(reader) = reader {
+    let working = |reader| {
+        let task = tx.get::<Agent>(reader).task;
+        tx.get::<Task>(task).state == TaskState::Working
+    };
+    // What is failed or in review is the user's to set going again, not another agent's.
+    if let Some(reader) = reader.filter(|reader| by_user || working(*reader)) {
         wake(tx, reader);
     }
     Ok(Reply::Message(id))
@@ -276,7 +282,13 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
     );
     match (message.about, message.task, message.from) {
         (Some(Quandary::Bounces), Some(task), _) => settle_bounces(tx, task, &chosen)?,
-        (None, _, Party::Agent(asker)) if !request::pass_on(tx, id) => wake(tx, asker),
+        (None, _, Party::Agent(asker)) if !request::pass_on(tx, id) => {
+            if tx.state().index().open_turn(asker).is_some() {
+                // It was silent because it waited.
+                tx.change::<Agent>(asker, |agent| agent.last_output_at = Some(now));
+            }
+            wake(tx, asker);
+        }
         _ => {}
     }
     Ok(Reply::Message(id))

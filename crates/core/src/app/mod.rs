@@ -16,6 +16,8 @@ mod request;
 mod scene;
 mod signal;
 mod spawn;
+#[cfg(test)]
+mod stories;
 mod task;
 mod tasks;
 mod turn;

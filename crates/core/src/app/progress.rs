@@ -5,6 +5,7 @@ use crate::domain::ids::InitiativeId;
 use crate::domain::index::Bucket;
 use crate::domain::plan::TaskKind;
 use crate::domain::state::State;
+use crate::domain::work::{Turn, TurnState};
 
 /// What is to be expected of an initiative.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,15 +74,17 @@ fn outlook(state: &State, task: &Task) -> Outlook {
         TaskState::Todo { .. } if task.spec.kind == TaskKind::Approval => Outlook::Owed,
         TaskState::Todo { .. } => Outlook::WouldMove,
         TaskState::Working => {
-            let open = task
-                .agent
-                .is_some_and(|agent| state.index().open_turn(agent).is_some());
-            let asks = state.index().asks(task.id);
+            let open = task.agent.and_then(|agent| state.index().open_turn(agent));
+            let turn = open.and_then(|turn| state.get::<Turn>(turn));
             // A turn that blocks in `cw ask` waits for the user as much as one that has ended.
-            if asks {
+            if state.index().asks(task.id) {
                 Outlook::Owed
-            } else if open {
-                Outlook::Moves
+            } else if let Some(turn) = turn {
+                // One without a place yet goes on only if dispatch does.
+                match turn.state {
+                    TurnState::Queued => Outlook::WouldMove,
+                    _ => Outlook::Moves,
+                }
             } else {
                 Outlook::Still
             }

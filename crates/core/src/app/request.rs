@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::ids::{AgentId, MessageId};
+use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{
     Agent, Message, MessageKind, MessageStatus, Party, Request, StopReason, Turn, TurnState,
@@ -216,6 +217,19 @@ pub(super) fn over(tx: &mut Txn, turn: &Turn) {
     for id in open(tx, turn) {
         message::close(tx, turn.task, id);
     }
+}
+
+/// Since when a turn waits for an answer that it asked for itself; none when it does not.
+pub(super) fn waits_since(tx: &Txn, turn: &Turn, started: Timestamp) -> Option<Timestamp> {
+    let state = tx.state();
+    state
+        .index()
+        .questions(turn.task)
+        .filter_map(|id| state.get::<Message>(id))
+        .filter(|message| message.from == Party::Agent(turn.agent))
+        .map(|message| message.created_at)
+        .filter(|at| *at >= started)
+        .max()
 }
 
 /// Whether the user has left this turn's program waiting for longer than it is kept alive for.

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Command, Outcome, Output, Reply, Sight, Signal, StartFacts, decide};
+use super::{Asked, Command, Outcome, Output, Reply, Sight, Signal, StartFacts, TaskEdit, decide};
 use crate::domain::config::{AgentConfig, Config};
 use crate::domain::effect::Effect;
 use crate::domain::hierarchy::Task;
-use crate::domain::ids::{Ids, MessageId, ProjectId, Uid};
+use crate::domain::ids::{Ids, MessageId, ProjectId, TaskId, Uid};
 use crate::domain::oid::Oid;
 use crate::domain::state::State;
 use crate::domain::status::{TaskStatus, task_status};
@@ -45,7 +45,22 @@ pub(super) fn oid() -> Oid {
 }
 
 impl Scene {
+    /// The agent is at work.
     pub(super) fn new() -> Self {
+        let mut scene = Self::unbegun();
+        scene.begin();
+        scene
+    }
+
+    /// The agent's worktree is still to be made.
+    pub(super) fn unbegun() -> Self {
+        let mut scene = Self::uncut();
+        scene.perform("cut-branch", Outcome::Cut(oid()));
+        scene
+    }
+
+    /// The branch is still to be cut.
+    pub(super) fn uncut() -> Self {
         let mut scene = Self {
             state: State::default(),
             project: ProjectId(0),
@@ -71,9 +86,15 @@ impl Scene {
         };
         config.agents.insert("mine".into(), mine);
         scene.state.set_config(project, Arc::new(config));
-        scene.command(Command::Spawn {
-            project,
-            prompt: "do it".into(),
+        scene.spawn("do it");
+        scene
+    }
+
+    /// Another task with an agent of its own.
+    pub(super) fn spawn(&mut self, prompt: &str) {
+        self.command(Command::Spawn {
+            project: self.project,
+            prompt: prompt.into(),
             agent: None,
             name: None,
             model: None,
@@ -82,9 +103,26 @@ impl Scene {
                 branch: None,
             },
         });
-        scene.perform("cut-branch", Outcome::Cut(oid()));
-        scene.begin();
-        scene
+    }
+
+    /// The project has this gate from now on.
+    pub(super) fn gate(&mut self, command: &str) {
+        let mut config = Config::clone(self.state.config(self.project).unwrap());
+        config.gates.push(command.into());
+        self.state.set_config(self.project, Arc::new(config));
+    }
+
+    /// The task waits for one that is not begun.
+    pub(super) fn wait_for_another(&mut self, task: TaskId) {
+        self.command(Command::Hold(self.project));
+        self.spawn("another");
+        let other = self.state.all::<Task>().last().unwrap().spec.slug.clone();
+        let edit = TaskEdit {
+            after: Some(Some(vec![other])),
+            ..TaskEdit::default()
+        };
+        self.command(Command::EditTask(task, edit));
+        self.command(Command::Unhold(self.project));
     }
 
     pub(super) fn decide(&mut self, signal: Signal) -> Reply {

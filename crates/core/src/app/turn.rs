@@ -82,15 +82,33 @@ pub(super) fn go_on(tx: &mut Txn, task: TaskId) {
         return tasks::set_state(tx, task, TaskState::Todo { not_before: None });
     };
     tx.change::<Agent>(agent, |agent| agent.stopped = false);
+    if tx.get::<Task>(task).blockers > 0 {
+        // What it waits for was changed meanwhile: it goes on in its turn.
+        return tasks::set_state(tx, task, TaskState::Todo { not_before: None });
+    }
     tasks::set_state(tx, task, TaskState::Working);
     if tx.state().index().asks(task) || tx.state().index().open_turn(agent).is_some() {
         return;
     }
-    let kind = match next_mail(tx, agent) {
-        Some(kind) => kind,
-        None => TurnKind::Retry,
+    if let Some(merge) = bounce_owed(tx, agent) {
+        queue(tx, agent, TurnKind::Bounce, Some(merge));
+    } else {
+        let kind = next_mail(tx, agent).unwrap_or(TurnKind::Retry);
+        queue(tx, agent, kind, None);
+    }
+}
+
+/// The merge that came back in a turn which never reached its program.
+pub(super) fn bounce_owed(tx: &Txn, agent: AgentId) -> Option<MergeId> {
+    let last = tx
+        .state()
+        .get::<Turn>(tx.state().index().last_turn(agent)?)?;
+    let unknown = TurnState::Ended {
+        verdict: Verdict::SessionUnknown,
     };
-    queue(tx, agent, kind, None);
+    let unheard = last.started_at.is_none() || last.state == unknown;
+    last.merge
+        .filter(|_| last.kind == TurnKind::Bounce && unheard)
 }
 
 /// The kind of turn that the agent's unread mail wants, if there is any.
@@ -112,7 +130,7 @@ pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
     if !state.is_open() {
         return;
     }
-    tx.change::<Turn>(id, |turn| turn.stop = turn.stop.or(Some(why)));
+    tx.change::<Turn>(id, |turn| turn.stop = Some(graver(turn.stop, why)));
     match state {
         TurnState::Queued => ending::end(tx, id, Verdict::Stopped),
         TurnState::Running => end_program(tx, id),
@@ -128,6 +146,15 @@ pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
         }
         // A worktree being made is waited for; the turn then ends instead of starting.
         TurnState::Preparing | TurnState::Collecting { .. } | TurnState::Ended { .. } => {}
+    }
+}
+
+/// Of two reasons the one that counts: what the user wants goes before what time brings.
+fn graver(known: Option<StopReason>, why: StopReason) -> StopReason {
+    match (known, why) {
+        (Some(StopReason::Dropped), _) => StopReason::Dropped,
+        (_, StopReason::User | StopReason::Dropped) => why,
+        (known, why) => known.unwrap_or(why),
     }
 }
 
@@ -151,7 +178,8 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
         EffectKind::Prepare(turn) => prepared(tx, effect, turn, outcome),
         EffectKind::StartTurn(turn) => started(tx, effect, turn, outcome),
         EffectKind::StopTurn(_) => match outcome {
-            Outcome::Failed { why, .. } if dispatch::try_later(tx, effect, &why) => {}
+            // Asked for again until it is gone: it is not shown as ended before.
+            Outcome::Failed { why, .. } => dispatch::try_on(tx, effect, &why),
             _ => tx.done(effect.id),
         },
         EffectKind::Reply(message) => request::passed_on(tx, effect, message, outcome),
@@ -223,11 +251,7 @@ fn prepared(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
         && next_mail(tx, turn.agent).is_none()
     {
         // What was in the way is gone: no turn is needed to solve nothing.
-        tx.change::<Turn>(id, |turn| {
-            turn.state = TurnState::Ended {
-                verdict: Verdict::Done,
-            }
-        });
+        ending::close(tx, id, Verdict::Done);
         return lane::offer(tx, turn.task, head);
     }
     let agent = tx.get::<Agent>(turn.agent);
@@ -256,6 +280,9 @@ fn prepared(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
 fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
     let state = tx.state();
     let task = tx.get::<Task>(turn.task);
+    let agent = tx.get::<Agent>(turn.agent);
+    // A session that has not begun knows nothing of its task yet.
+    let anew = agent.session.is_some() && !agent.begun;
     let letters: Vec<&Message> = state
         .index()
         .mail(turn.agent)
@@ -264,9 +291,20 @@ fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
     let mut text = match (turn.kind, turn.merge) {
         (TurnKind::Start, _) => prompt::start(state, task),
         (TurnKind::Retry, _) => prompt::retry(state, task, task.error.as_deref()),
-        (TurnKind::Bounce, Some(merge)) => prompt::bounce(state, tx.get::<Merge>(merge), conflicts),
+        (TurnKind::Bounce, Some(merge)) => {
+            let text = prompt::bounce(state, tx.get::<Merge>(merge), conflicts);
+            if anew {
+                format!("{}\n\n{text}", prompt::start(state, task))
+            } else {
+                text
+            }
+        }
+        _ if anew => prompt::start(state, task),
         _ => return prompt::mail(&letters),
     };
+    if anew && turn.number > 1 {
+        text.push_str(prompt::NEW_SESSION);
+    }
     if moved {
         text.push_str("\n\n# Your worktree was made anew from your branch.\n");
     }
@@ -323,7 +361,7 @@ fn runs(tx: &mut Txn, id: TurnId) {
 }
 
 /// Mail that a turn was to bring and could not is unread again.
-fn undeliver(tx: &mut Txn, id: TurnId) {
+pub(super) fn undeliver(tx: &mut Txn, id: TurnId) {
     let mail: Vec<MessageId> = tx
         .state()
         .all::<Message>()

@@ -85,6 +85,9 @@ fn excerpt(text: &str) -> &str {
     &text[..end]
 }
 
+/// What a session is told that takes another's place.
+pub const NEW_SESSION: &str = "\n\n# This is a new session: what an earlier one did for this task is on your branch and in your worktree.\n";
+
 /// What an agent is told when its work came back from the merge lane.
 #[must_use]
 pub fn bounce(state: &State, merge: &Merge, conflicts: &[String]) -> String {
