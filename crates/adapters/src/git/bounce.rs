@@ -235,7 +235,7 @@ pub(super) fn merge_into(
             .filter(|t| t.is_present() && t.is_whole())
             .ok_or_else(missing)?;
         tree.claim(root)?;
-        tree.mend(root)?;
+        tree.mend(root, Some(&ask.kept))?;
         if let Some(known) = under_way(&tree, &ask.tip)? {
             return Ok(known);
         }

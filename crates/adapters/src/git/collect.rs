@@ -24,7 +24,7 @@ pub(super) fn collect(repo: &Repo<'_>, root: &Root, ask: &Collect) -> Result<Col
         if !tree.is_present() {
             return without_worktree(repo, ask, &path, Some(&tree));
         }
-        tree.mend(root)?;
+        tree.mend(root, Some(&ask.kept))?;
         let kept = tree.undo_half_merge(&ask.kept, ask.at)?;
         tree.set_used()?;
         let mut collected = collect_tree(&tree, ask)?;

@@ -6,9 +6,8 @@
 //! folder `cw-worktrees.lock` and `cw-branches.lock` (between processes) and `cw-trash/`, and in
 //! a worktree's git folder the files named `cw-…`.
 //!
-//! Submodules are left as they are: their links are committed like any file, they are not cloned
-//! into fresh worktrees, and their own commits are not fetched before a worktree goes; their git
-//! folder stays in the trash.
+//! Submodules are left as they are: their links are committed like any file, and they are not
+//! cloned into fresh worktrees. What was committed in them is kept before a worktree goes.
 
 mod bounce;
 mod capture;
@@ -17,6 +16,7 @@ mod commits;
 mod copies;
 mod door;
 mod error;
+mod foreign;
 pub mod fresh;
 mod holders;
 mod index;

@@ -52,7 +52,7 @@ fn found_again(
     tree: &Tree<'_>,
     ask: &Prepare,
 ) -> Result<Prepared, GitError> {
-    tree.mend(root)?;
+    tree.mend(root, Some(&ask.kept))?;
     let head = match repo.tip(&ask.branch)? {
         Some(tip) => tip,
         None => {
@@ -97,7 +97,7 @@ fn make(repo: &Repo<'_>, root: &Root, ask: &Prepare, path: &Path) -> Result<Prep
         Ok((head, kept))
     })?;
     let tree = registered(repo, path)?;
-    tree.mend(root)?;
+    tree.mend(root, Some(&ask.kept))?;
     tree.show_everything()?;
     tree.reset()?;
     let copied = tree.copy_in(&ask.copy)?;
@@ -273,7 +273,7 @@ pub(super) fn gate_checkout(
             })?;
         }
         let tree = registered(repo, &path)?;
-        tree.mend(root)?;
+        tree.mend(root, None)?;
         tree.end_operation()?;
         // HEAD first, and itself: a gate may have left it on a branch, which must not move.
         tree.git_without_checkout()

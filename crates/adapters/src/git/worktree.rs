@@ -208,7 +208,8 @@ impl<'r> Tree<'r> {
     }
 
     /// Makes the checkout usable again after a killed git or an agent that took its `.git` away.
-    pub(super) fn mend(&self, root: &Root) -> Result<(), GitError> {
+    /// The commits of a repository that was made over it are kept under `keep`.
+    pub(super) fn mend(&self, root: &Root, keep: Option<&str>) -> Result<(), GitError> {
         mend_worktree_locks(&self.admin, &self.path)?;
         let link = self.path.join(".git");
         let wanted = [
@@ -227,6 +228,9 @@ impl<'r> Tree<'r> {
         }
         if fs::symlink_metadata(&link).is_ok() {
             // A repository of the agent's own, made over ours.
+            if let Some(prefix) = keep.filter(|_| link.is_dir()) {
+                self.repo.keep_commits_of(&link, prefix)?;
+            }
             root.discard(&link)?;
         }
         fs::write(&link, wanted).map_err(|e| GitError::io(format!("writing {}", link.display()), e))

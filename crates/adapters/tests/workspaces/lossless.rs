@@ -96,6 +96,57 @@ fn files_in_the_folder_of_a_submodule_that_is_not_there_are_kept() {
 }
 
 #[test]
+fn commits_made_in_a_submodule_outlive_the_worktree() {
+    let world = World::new();
+    let lib = world.base().join("lib");
+    git_in(&world.base(), &["init", "--quiet", "lib"]);
+    write(&lib, "l.txt", "l");
+    git_in(&lib, &["add", "-A"]);
+    git_in(&lib, &["commit", "--quiet", "-m", "l"]);
+    world.git(["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+    world.commit("with a submodule");
+    world.prepare();
+    world.agent(["submodule", "--quiet", "update", "--init"]);
+    assert!(
+        world
+            .ws
+            .release(&world.ask_release())
+            .unwrap()
+            .kept
+            .is_empty()
+    );
+
+    world.prepare();
+    world.agent(["submodule", "--quiet", "update", "--init"]);
+    let sub = world.soho().join("lib");
+    write(&sub, "l.txt", "changed");
+    git_in(&sub, &["commit", "--quiet", "-am", "in the submodule"]);
+    let made = git_in(&sub, &["rev-parse", "HEAD"]);
+    world.collect();
+    let released = world.ws.release(&world.ask_release()).unwrap();
+    assert_eq!(released.kept.len(), 1, "{:?}", released.kept);
+    assert_eq!(world.git(["cat-file", "-t", &made]), "commit");
+    let refs = world.git(["for-each-ref", "--format=%(objectname)", KEPT]);
+    assert!(refs.lines().any(|oid| oid == made), "{refs}");
+}
+
+#[test]
+fn commits_of_a_repository_made_over_the_worktree_are_kept() {
+    let world = World::new();
+    world.prepare();
+    fs::remove_file(world.soho().join(".git")).unwrap();
+    git_in(&world.soho(), &["init", "--quiet"]);
+    write(&world.soho(), "one.txt", "1");
+    git_in(&world.soho(), &["add", "one.txt"]);
+    git_in(&world.soho(), &["commit", "--quiet", "-m", "own"]);
+    let own = git_in(&world.soho(), &["rev-parse", "HEAD"]);
+    fs::remove_file(world.soho().join("one.txt")).unwrap();
+    world.collect();
+    let refs = world.git(["for-each-ref", "--format=%(objectname)", KEPT]);
+    assert!(refs.lines().any(|oid| oid == own), "{refs}");
+}
+
+#[test]
 fn commits_of_a_detached_head_outlive_their_folder() {
     let world = World::new();
     world.prepare();
