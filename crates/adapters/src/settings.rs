@@ -20,30 +20,30 @@ pub struct TomlSettings;
 
 impl Settings for TomlSettings {
     fn read(&self, root: &Path) -> Result<Option<String>, SettingsError> {
-        let file = match File::open(root.join(FILE)) {
+        let path = root.join(FILE);
+        let failed = |error: std::io::Error| unreadable(root, &error.to_string(), help(&error));
+        let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(root, &error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return if path.is_symlink() {
+                    let why = "it is a symbolic link to a file that is not there";
+                    Err(unreadable(root, why, "mend the link, or delete it"))
+                } else {
+                    Ok(None)
+                };
+            }
+            Err(error) => return Err(failed(error)),
         };
         let mut bytes = Vec::new();
         file.take(MOST + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| unreadable(root, &error.to_string()))?;
+            .map_err(failed)?;
         if bytes.len() as u64 > MOST {
-            return Err(unreadable(
-                root,
-                &format!("it is larger than {} KiB", MOST / 1024),
-            ));
+            let why = format!("it is larger than {} KiB", MOST / 1024);
+            let help = "keep settings in it only; longer commands go into scripts that it names";
+            return Err(unreadable(root, &why, help));
         }
-        String::from_utf8(bytes).map(Some).map_err(|error| {
-            unreadable(
-                root,
-                &format!(
-                    "it is not UTF-8 at byte {}",
-                    error.utf8_error().valid_up_to()
-                ),
-            )
-        })
+        decoded(root, bytes).map(Some)
     }
 
     fn write_template(&self, root: &Path, base: &str) -> Result<String, SettingsError> {
@@ -57,7 +57,9 @@ impl Settings for TomlSettings {
         written.map_err(|error| SettingsError {
             what: format!("{} cannot be written", path.display()),
             cause: Some(error.to_string()),
-            hint: None,
+            hint: Some(
+                "see that the folder is writable, and that nothing of this name is in it".into(),
+            ),
         })?;
         Ok(text)
     }
@@ -106,11 +108,41 @@ impl Settings for TomlSettings {
     }
 }
 
-fn unreadable(root: &Path, why: &str) -> SettingsError {
+/// Takes bytes for text, and says what they are when they are none.
+fn decoded(root: &Path, bytes: Vec<u8>) -> Result<String, SettingsError> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(unreadable(root, "it is UTF-16", "save it as UTF-8"));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let why = format!("it is binary: byte {at} has the value 0");
+        let help = "it is a text file: put it back from where you keep it, or delete it and let `cw init` write one";
+        return Err(unreadable(root, &why, help));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        let why = format!("it is not UTF-8 at byte {at}, in line {line}");
+        unreadable(root, &why, "save it as UTF-8")
+    })
+}
+
+fn help(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::IsADirectory => "a file is wanted: move the folder away; `cw init` writes one",
+        ErrorKind::PermissionDenied => "let yourself read it: `chmod u+r cw.toml`",
+        _ => "see that it is a file that you can read",
+    }
+}
+
+fn unreadable(root: &Path, why: &str, help: &str) -> SettingsError {
     SettingsError {
         what: format!("{} cannot be read", root.join(FILE).display()),
         cause: Some(why.to_owned()),
-        hint: None,
+        hint: Some(help.to_owned()),
     }
 }
 
@@ -153,6 +185,33 @@ mod tests {
                 .unwrap()
                 .contains("byte 5")
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why_and_what_helps() {
+        let refusal = |make: &dyn Fn(&Path)| {
+            let dir = tempfile::tempdir().unwrap();
+            make(&dir.path().join(FILE));
+            let error = TomlSettings.read(dir.path()).unwrap_err();
+            format!("{} | {}", error.cause.unwrap(), error.hint.unwrap())
+        };
+        let bytes = |bytes: &'static [u8]| move |path: &Path| std::fs::write(path, bytes).unwrap();
+        let told = refusal(&bytes(b"a = 1\n\0"));
+        assert!(
+            told.contains("binary") && told.contains("text file"),
+            "{told}"
+        );
+        let told = refusal(&bytes(b"\xff\xfea\0"));
+        assert_eq!(told, "it is UTF-16 | save it as UTF-8");
+        let told = refusal(&bytes(b"a = 1\nb = \"\xe4\""));
+        assert_eq!(
+            told,
+            "it is not UTF-8 at byte 11, in line 2 | save it as UTF-8"
+        );
+        let told = refusal(&|path| std::fs::create_dir(path).unwrap());
+        assert!(told.contains("move the folder away"), "{told}");
+        let told = refusal(&|path| std::os::unix::fs::symlink("nowhere", path).unwrap());
+        assert!(told.contains("link") && told.contains("mend"), "{told}");
     }
 
     #[test]

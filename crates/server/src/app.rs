@@ -150,6 +150,11 @@ impl App {
                 Inspection::Bare => Err(usage(format!("{shown} is a bare repository"))
                     .cause("agents need a checkout to branch from")
                     .hint("`git clone` it and use cw in the clone")),
+                Inspection::OddPath { why } => {
+                    Err(usage("cw cannot work in this repository".into())
+                        .cause(why)
+                        .hint("move it to a folder with a plain name"))
+                }
                 Inspection::GitTooOld { found, needed } => {
                     Err(usage(format!("git {found} is too old; cw needs {needed}"))
                         .hint("install a newer git"))

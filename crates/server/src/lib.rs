@@ -17,5 +17,6 @@ pub mod rpc;
 pub mod secrets;
 pub mod serve;
 pub mod tcp;
+pub mod tidy;
 pub mod views;
 pub mod work;

@@ -181,6 +181,9 @@ pub struct Spawned {
     pub tasks: Vec<TaskView>,
     /// The number of the last event before it was stored: follow from here.
     pub seq: u64,
+    /// What the user should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The input of `agent.resume`.

@@ -47,6 +47,9 @@ words! {
 pub struct InitiativeList {
     /// The initiatives.
     pub initiatives: Vec<InitiativeView>,
+    /// What the user should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// An initiative.

@@ -124,9 +124,10 @@ pub struct TaskJson {
     /// Money it may use, in US dollars: `"$0.50"` or `0.5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Money>,
-    /// The longest that one turn of its agent may take: `45s`, `30m`, `1h30m`.
+    /// The longest that one turn of its agent may take: `"45s"`, `"30m"`, `"1h30m"`, or a number
+    /// of seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<String>,
+    pub timeout: Option<Span>,
     /// How many turns may fail before it is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
@@ -150,6 +151,16 @@ pub enum Money {
     /// As a number: `20`, `0.5`.
     Number(serde_json::Number),
     /// As text: `"$20"`.
+    Text(String),
+}
+
+/// A span of time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Span {
+    /// As a number of seconds: `90`.
+    Seconds(serde_json::Number),
+    /// As text: `"1m30s"`.
     Text(String),
 }
 
@@ -202,6 +213,8 @@ pub struct Heading<'a> {
     pub attributes: Vec<(&'static str, String)>,
     /// Its text, not escaped.
     pub text: &'a str,
+    /// Where it stands in the JSON, such as `phases[0].tasks[2]`; empty: at the top.
+    pub place: String,
 }
 
 impl PlanJson {
@@ -219,46 +232,52 @@ impl PlanJson {
             title: &self.title,
             attributes: attributes.0,
             text: &self.text,
+            place: String::new(),
         }];
-        headings.extend(self.tasks.iter().map(TaskJson::heading));
-        self.plans
-            .iter()
-            .for_each(|plan| plan.headings(&mut headings));
-        for phase in &self.phases {
+        task_headings(&self.tasks, "", &mut headings);
+        plan_headings(&self.plans, "", &mut headings);
+        for (n, phase) in self.phases.iter().enumerate() {
+            let place = format!("phases[{n}]");
             let attributes = Attributes::of_group(phase.id.as_ref(), phase.after.as_ref());
             headings.push(Heading {
                 depth: 2,
                 title: &phase.title,
                 attributes,
                 text: &phase.text,
+                place: place.clone(),
             });
-            headings.extend(phase.tasks.iter().map(TaskJson::heading));
-            phase
-                .plans
-                .iter()
-                .for_each(|plan| plan.headings(&mut headings));
+            let within = format!("{place}.");
+            task_headings(&phase.tasks, &within, &mut headings);
+            plan_headings(&phase.plans, &within, &mut headings);
         }
         headings
     }
 }
 
-impl LineJson {
-    fn headings<'a>(&'a self, headings: &mut Vec<Heading<'a>>) {
-        let attributes = Attributes::of_group(self.id.as_ref(), self.after.as_ref());
+fn plan_headings<'a>(plans: &'a [LineJson], within: &str, headings: &mut Vec<Heading<'a>>) {
+    for (n, plan) in plans.iter().enumerate() {
+        let place = format!("{within}plans[{n}]");
+        let attributes = Attributes::of_group(plan.id.as_ref(), plan.after.as_ref());
         headings.push(Heading {
             depth: 3,
-            title: &self.title,
+            title: &plan.title,
             attributes,
-            text: &self.text,
+            text: &plan.text,
+            place: place.clone(),
         });
-        headings.extend(self.tasks.iter().map(TaskJson::heading));
+        task_headings(&plan.tasks, &format!("{place}."), headings);
+    }
+}
+
+fn task_headings<'a>(tasks: &'a [TaskJson], within: &str, headings: &mut Vec<Heading<'a>>) {
+    for (n, task) in tasks.iter().enumerate() {
+        headings.push(task.heading(format!("{within}tasks[{n}]")));
     }
 }
 
 impl TaskJson {
-    /// The heading of the plan file that says the same.
-    #[must_use]
-    pub fn heading(&self) -> Heading<'_> {
+    /// The heading of the plan file that says the same; `place` is where the task stands.
+    fn heading(&self, place: String) -> Heading<'_> {
         let mut attributes =
             Attributes(Attributes::of_group(self.id.as_ref(), self.after.as_ref()));
         attributes.text("kind", self.kind.map(KindWord::word).as_ref());
@@ -275,13 +294,14 @@ impl TaskJson {
         );
         attributes.text("review", self.review.map(ReviewWord::word).as_ref());
         attributes.text("budget", self.budget.as_ref().map(Money::written).as_ref());
-        attributes.text("timeout", self.timeout.as_ref());
+        attributes.text("timeout", self.timeout.as_ref().map(Span::written).as_ref());
         attributes.text("attempts", self.attempts.as_ref());
         Heading {
             depth: 4,
             title: &self.title,
             attributes: attributes.0,
             text: &self.text,
+            place,
         }
     }
 }
@@ -316,9 +336,39 @@ impl After {
 impl Money {
     fn written(&self) -> String {
         match self {
-            Self::Number(number) => number.to_string(),
+            Self::Number(number) => amount(number),
             Self::Text(text) => text.clone(),
         }
+    }
+}
+
+impl Span {
+    fn written(&self) -> String {
+        match self {
+            Self::Seconds(number) => format!("{}s", decimal(number)),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// A number of dollars with its six decimals, as sums in floating point have more; one that would
+/// round to nothing stays as it is.
+fn amount(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(dollars) if dollars >= 0.000_000_5 => {
+            let text = format!("{dollars:.6}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => decimal(number),
+    }
+}
+
+/// A number without an exponent, and without decimals where it has none: floating point is
+/// written so, and JSON is not.
+fn decimal(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(number) => number.to_string(),
+        None => number.to_string(),
     }
 }
 
@@ -398,6 +448,34 @@ mod tests {
         assert_eq!(headings[5].attributes[0], ("after", "none".into()));
         assert_eq!(headings[5].attributes[4], ("budget", "$0.50".into()));
         assert_eq!(headings[3].text, "Create it.");
+        let places: Vec<&str> = headings.iter().map(|heading| &*heading.place).collect();
+        let deepest = "phases[0].plans[0].tasks[0]";
+        assert_eq!(places[3..], [deepest, "phases[1]", "phases[1].tasks[0]"]);
+    }
+
+    #[test]
+    fn numbers_are_written_as_a_file_writes_them() {
+        for (value, written) in [
+            ("20", "20"),
+            ("20.0", "20"),
+            ("0.5", "0.5"),
+            ("1e-5", "0.00001"),
+            ("0.30000000000000004", "0.3"),
+            ("1e-7", "0.0000001"),
+            ("-1", "-1"),
+        ] {
+            let money: Money = serde_json::from_str(value).unwrap();
+            assert_eq!(money.written(), written, "{value}");
+        }
+        for (value, written) in [
+            ("90", "90s"),
+            ("90.0", "90s"),
+            ("\"1h\"", "1h"),
+            ("1.5", "1.5s"),
+        ] {
+            let span: Span = serde_json::from_str(value).unwrap();
+            assert_eq!(span.written(), written, "{value}");
+        }
     }
 
     #[test]

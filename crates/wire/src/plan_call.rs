@@ -97,6 +97,9 @@ pub struct PlanApplied {
     pub unchanged: Vec<String>,
     /// The ids of stored tasks that the file has no more; they stay.
     pub gone: Vec<String>,
+    /// What else was changed, each with its level: `initiative x`, `phase y`, `plan z`.
+    #[serde(default)]
+    pub changed: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }

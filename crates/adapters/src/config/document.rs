@@ -31,7 +31,9 @@ impl<'t> Text<'t> {
                 self.place(error.span().unwrap_or_default())
             ),
             cause: Some(error.message().to_owned()),
-            hint: None,
+            hint: Some(
+                "mend this line: it is `key = value` with texts in quotes, or a `[table]`".into(),
+            ),
         })
     }
 

@@ -10,6 +10,7 @@ use cw_core::ports::settings::SettingsError;
 
 use self::document::{Item, Section, Text};
 use self::keys::{AGENT, LIMITS, ROOT};
+use self::nearest::nearest;
 use crate::checksum::checksum;
 
 /// The largest text, in bytes.
@@ -20,9 +21,6 @@ pub const TEMPLATE: &str = include_str!("template.toml");
 
 /// The line of [`TEMPLATE`] that names the base.
 const BASE: &str = "base = \"main\"";
-
-/// Kinds that have no program of their own.
-const NEED_COMMAND: &[&str] = &["script", "acp"];
 
 const PERMISSIONS: &[&str] = &["ask", "accept-edits", "bypass"];
 
@@ -51,7 +49,7 @@ pub fn parse(text: &str) -> Result<(Config, Vec<String>), SettingsError> {
                 "it has {} bytes, at most {MOST} are read",
                 text.len()
             )),
-            hint: None,
+            hint: Some("longer commands go into scripts that it names".into()),
         });
     }
     let text = Text(text);
@@ -143,12 +141,10 @@ fn agents(
 fn default_agent(item: &Item<'_>, config: &Config) -> Result<String, SettingsError> {
     let name = item.text()?;
     match config.agent(name) {
-        Some(agent) if agent.command.is_empty() && NEED_COMMAND.contains(&&*agent.kind) => {
-            Err(item.wrong(format!(
-                "the kind `{}` has no program of its own: write [agents.{name}] with a `command`",
-                agent.kind
-            )))
-        }
+        Some(agent) if agent.lacks_command() => Err(item.wrong(format!(
+            "the kind `{}` has no program of its own: write [agents.{name}] with a `command`",
+            agent.kind
+        ))),
         Some(_) => Ok(name.to_owned()),
         None => {
             let known = config.agents.keys().map(String::as_str);
@@ -177,11 +173,15 @@ fn agent(
         ..AgentConfig::default()
     };
     section.set("command", &mut agent.command, command)?;
-    if agent.command.is_empty() && NEED_COMMAND.contains(&&*agent.kind) {
-        return Err(item.wrong(format!(
-            "the kind `{}` has no program of its own: write a `command`",
-            agent.kind
-        )));
+    if agent.lacks_command() {
+        let help = format!("write `command = [\"./agent.sh\"]` under [agents.{name}]");
+        return Err(SettingsError {
+            hint: Some(help),
+            ..item.wrong(format!(
+                "the kind `{}` has no program of its own: write a `command`",
+                agent.kind
+            ))
+        });
     }
     section.set("model", &mut agent.model, |item| {
         item.text().map(|m| Some(m.to_owned()))
@@ -205,10 +205,17 @@ fn kind(name: &str, item: &Item<'_>, section: &Section<'_>) -> Result<String, Se
     match section.get("kind") {
         Some(kind) => kind.one_of("there is no such kind", KNOWN_KINDS),
         None if KNOWN_KINDS.contains(&name) => Ok(name.to_owned()),
-        None => Err(item.wrong(format!(
-            "`kind` is missing, and `{name}` is no kind itself: one of {}",
-            KNOWN_KINDS.join(", ")
-        ))),
+        None => {
+            let near = nearest(name, KNOWN_KINDS.iter().copied()).unwrap_or("claude");
+            let help = format!("write a kind under [agents.{name}], such as `kind = \"{near}\"`");
+            Err(SettingsError {
+                hint: Some(help),
+                ..item.wrong(format!(
+                    "`kind` is missing, and `{name}` is no kind itself: one of {}",
+                    KNOWN_KINDS.join(", ")
+                ))
+            })
+        }
     }
 }
 

@@ -325,6 +325,26 @@ fn a_text_that_is_no_toml_is_refused_with_its_place() {
 }
 
 #[test]
+fn what_is_missing_is_told_with_what_to_write() {
+    for (text, help) in [
+        ("base = ", "`key = value`"),
+        (
+            "[agents.mine]",
+            "[agents.mine], such as `kind = \"claude\"`",
+        ),
+        ("[agents.codx]", "`kind = \"codex\"`"),
+        (
+            "[agents.x]\nkind = \"acp\"",
+            "`command = [\"./agent.sh\"]` under [agents.x]",
+        ),
+    ] {
+        let hint = parse(text).unwrap_err().hint.unwrap_or_default();
+        assert!(hint.contains(help), "{text}: {hint}");
+    }
+    assert!(parse(&"#".repeat(MOST + 1)).unwrap_err().hint.is_some());
+}
+
+#[test]
 fn what_is_too_much_is_refused() {
     assert!(refused(&"#".repeat(MOST + 1)).contains("too large"));
     assert!(parse(&"#".repeat(MOST)).is_ok());

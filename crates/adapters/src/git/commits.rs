@@ -70,6 +70,9 @@ impl Repo<'_> {
                 _ => {}
             }
         }
+        let said = self.door.user.clone();
+        identity.name = said.name.unwrap_or(identity.name);
+        identity.email = said.email.unwrap_or(identity.email);
         Ok(identity)
     }
 

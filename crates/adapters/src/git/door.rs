@@ -42,7 +42,17 @@ const CONFIG: &[&str] = &[
 pub struct Door {
     program: OsString,
     environment: Vec<(OsString, OsString)>,
+    pub(super) user: User,
     time_limit: Duration,
+}
+
+/// Who the user says to be, beside what git's configuration says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct User {
+    /// The name.
+    pub name: Option<String>,
+    /// The mail address.
+    pub email: Option<String>,
 }
 
 impl Default for Door {
@@ -50,6 +60,7 @@ impl Default for Door {
         Self {
             program: "git".into(),
             environment: Vec::new(),
+            user: User::default(),
             time_limit: Duration::from_secs(600),
         }
     }
@@ -67,6 +78,13 @@ impl Door {
     #[must_use]
     pub fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Commits in this user's name, as far as it is said; it goes before what is configured.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.user = user;
         self
     }
 

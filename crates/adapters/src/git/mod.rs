@@ -45,7 +45,7 @@ use cw_core::ports::workspaces::{
 };
 
 use commits::Identities;
-pub use door::Door;
+pub use door::{Door, User};
 use error::GitError;
 use locks::Locks;
 use repo::Repo;

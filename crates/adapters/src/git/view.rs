@@ -41,15 +41,9 @@ pub(super) fn inspect(door: &Door, folder: &Path) -> Result<Inspection, GitError
             Err(output.failure())
         };
     }
-    let text = output.line();
-    let (Some((git_dir, common)), true) = (
-        text.split_once('\n'),
-        output.stdout.is_ascii() || !text.contains('\u{fffd}'),
-    ) else {
-        return Err(GitError::refused(
-            "the repository's path is not UTF-8",
-            "move it to a folder with a plain name",
-        ));
+    let (git_dir, common) = match two_paths(&output.stdout) {
+        Ok(paths) => paths,
+        Err(why) => return Ok(Inspection::OddPath { why: why.into() }),
     };
     let (linked, common) = (git_dir != common, PathBuf::from(common));
     let Some(root) = main_checkout(door, folder, &common, linked)? else {
@@ -73,6 +67,17 @@ pub(super) fn inspect(door: &Door, folder: &Path) -> Result<Inspection, GitError
         git_dir: common,
         root,
     }))
+}
+
+/// The two paths that git printed, each on a line. Git quotes nothing here: a path with a line
+/// break would read as two.
+fn two_paths(printed: &[u8]) -> Result<(&str, &str), &'static str> {
+    let text = std::str::from_utf8(printed).map_err(|_| "the repository's path is not UTF-8")?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let paths = text.split_once('\n');
+    paths
+        .filter(|(_, second)| !second.contains('\n'))
+        .ok_or("the repository's path has a line break in it")
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {
@@ -223,6 +228,29 @@ fn size(folder: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_that_git_prints_are_told_apart_or_refused() {
+        assert_eq!(
+            two_paths(b"/a b/.git\n/a b/.git\n"),
+            Ok(("/a b/.git", "/a b/.git"))
+        );
+        assert!(
+            two_paths(b"/a\nb/.git\n/a\nb/.git\n")
+                .unwrap_err()
+                .contains("line break")
+        );
+        assert!(
+            two_paths(b"/a\n\n/a\n\n")
+                .unwrap_err()
+                .contains("line break")
+        );
+        assert!(
+            two_paths(b"/\xff/.git\n/\xff/.git\n")
+                .unwrap_err()
+                .contains("UTF-8")
+        );
+    }
 
     #[test]
     fn versions_of_all_vendors_are_read() {

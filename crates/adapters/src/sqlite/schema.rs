@@ -33,6 +33,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0004_lifts",
         sql: include_str!("migrations/0004_lifts.sql"),
     },
+    Migration {
+        name: "0005_run_limits",
+        sql: include_str!("migrations/0005_run_limits.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

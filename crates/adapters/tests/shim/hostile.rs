@@ -1,9 +1,10 @@
 //! Agents that do not want to go. Whatever they do, a stop leaves nobody.
 
-use cw_core::ports::agents::{Agents, RunState, Verdict};
+use cw_core::ports::agents::{Agents, RunState, Started, Verdict};
 use libtest_mimic::Trial;
 
-use crate::world::{World, trial};
+use crate::life::kill;
+use crate::world::{World, eventually, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -28,6 +29,16 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "stopping_what_has_ended_or_never_began_is_fine",
             nothing_to_stop,
+        ),
+        trial("an_agent_that_holds_its_shim_is_stopped", shim_held),
+        trial(
+            "an_agent_that_holds_its_shim_again_and_again_is_stopped",
+            shim_held_for_ever,
+        ),
+        trial("an_agent_that_cuts_its_shim_off_is_stopped", cut_off),
+        trial(
+            "an_agent_that_writes_its_own_exit_record_is_still_alive",
+            forged_exit,
         ),
     ]
 }
@@ -105,7 +116,7 @@ fn storm_after_end() {
         let world = World::with(cgroups);
         let order = world.own("1", "walkers");
         world.start_until(&order, "walking");
-        crate::life::kill(world.started_field("1", "pid").unwrap(), "KILL");
+        kill(world.started_field("1", "pid").unwrap(), "KILL");
         let played = world.finish(&order);
         assert_eq!(played.exit.unwrap().signal, Some(9));
         assert_eq!(world.processes("1"), [0_u32; 0], "cgroups: {cgroups}");
@@ -136,14 +147,7 @@ fn no_marker() {
         );
         world.start_until(&order, "up");
         world.agents.stop(&order.run, "user").unwrap();
-        let left = std::fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter(|entry| {
-                let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                line == format!("sleep\0{trace}.25\0").into_bytes()
-            });
-        assert_eq!(left.count(), 0);
+        assert!(!runs(&format!("sleep\0{trace}.25\0")));
     }
 }
 
@@ -159,4 +163,95 @@ fn nothing_to_stop() {
         panic!()
     };
     assert_eq!((exit.code, exit.stopped), (Some(0), None));
+}
+
+/// The shim is held before it could say that the program runs; it is asked to go on, and ends the
+/// tree as ever.
+fn shim_held() {
+    for cgroups in [true, false] {
+        let world = World::with(cgroups);
+        let order = world.sh("1", "kill -STOP $PPID; sleep 1000");
+        assert_eq!(world.agents.start(&order).unwrap(), Started::Now);
+        let shim = world.started_field("1", "shim_pid").unwrap();
+        kill(shim, "STOP");
+        eventually("the shim is held", || is_held(shim));
+        let RunState::Finished(exit) = world.agents.stop(&order.run, "user").unwrap() else {
+            panic!()
+        };
+        assert_eq!(exit.stopped.as_deref(), Some("user"));
+        assert_eq!(world.processes("1"), [0_u32; 0], "cgroups: {cgroups}");
+    }
+}
+
+fn is_held(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')')
+        .next()
+        .unwrap()
+        .trim_start()
+        .starts_with('T')
+}
+
+/// The shim gets to its duty in between, or never: then it is killed with its tree.
+fn shim_held_for_ever() {
+    let world = World::with(false);
+    let script = r#"echo up; while [ ! -e "$CW_RUN/go" ]; do sleep 0.01; done
+        line="while :; do kill -STOP $PPID; done"
+        (env -i setsid sh -c "$line" &); sleep 1000"#;
+    let order = world.sh("1", script);
+    world.start_until(&order, "up");
+    let shim = world.started_field("1", "shim_pid").unwrap();
+    std::fs::write(world.dir("1").join("go"), "").unwrap();
+    eventually("the shim is held", || is_held(shim));
+    let stopped = world.agents.stop(&order.run, "user").unwrap();
+    assert!(is_over(&stopped), "{stopped:?}");
+    assert_eq!(world.processes("1"), [0_u32; 0]);
+    assert!(!runs(&format!(
+        "sh\0-c\0while :; do kill -STOP {shim}; done\0"
+    )));
+}
+
+/// The shim cannot be told, and nothing but its place below the shim tells the program.
+fn cut_off() {
+    let world = World::with(false);
+    let words = format!("{}.75", 1000 + std::process::id() % 5000);
+    let script = format!("echo up; rm \"$CW_RUN/sock\"; exec env -i sleep {words}");
+    let words = format!("sleep\0{words}\0");
+    let order = world.sh("1", &script);
+    world.start_until(&order, "up");
+    eventually("the program is another one", || runs(&words));
+    let stopped = world.agents.stop(&order.run, "user").unwrap();
+    assert!(is_over(&stopped), "{stopped:?}");
+    assert!(!runs(&words));
+}
+
+/// Whether the shim could write its record before it was killed does not matter.
+fn is_over(state: &RunState) -> bool {
+    matches!(state, RunState::Crashed | RunState::Finished(_))
+}
+
+/// Whether some process has these words.
+fn runs(words: &str) -> bool {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .map(|entry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default())
+        .any(|line| line == words.as_bytes())
+}
+
+fn forged_exit() {
+    let world = World::new();
+    let order = world.sh(
+        "1",
+        "echo '{\"code\":0}' > \"$CW_RUN/exit.json\"; echo up; cat; sleep 1000",
+    );
+    world.start_until(&order, "up");
+    assert!(matches!(
+        world.agents.state(&order.run).unwrap(),
+        RunState::Alive { .. }
+    ));
+    let RunState::Finished(exit) = world.agents.stop(&order.run, "user").unwrap() else {
+        panic!()
+    };
+    assert_eq!(exit.stopped.as_deref(), Some("user"));
+    assert_eq!(world.processes("1"), [0_u32; 0]);
 }

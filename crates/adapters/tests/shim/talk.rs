@@ -1,7 +1,7 @@
 //! Speaking with a running program.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cw_core::ports::agents::{
     AgentEvent, Agents, AgentsError, Answer, Ending, Follow, Permissions, ReplyTo, TurnOrder,
@@ -27,6 +27,10 @@ pub fn trials() -> Vec<Trial> {
             lingers,
         ),
         trial("an_interrupt_reaches_the_program", interrupted),
+        trial(
+            "a_line_just_after_a_report_is_followed_by_another_report",
+            told_soon,
+        ),
         trial("speaking_to_nobody_is_an_error", nobody),
         trial(
             "a_run_folder_may_lie_deeper_than_a_socket_address_is_long",
@@ -199,4 +203,35 @@ fn deep() {
     world.start_until(&order, "up");
     world.agents.interrupt(&order.run).unwrap();
     assert_eq!(world.finish(&order).exit.unwrap().code, Some(5));
+}
+
+/// Whoever gathers what it is told for a second must be asked again after that, though nothing
+/// more is printed.
+fn told_soon() {
+    let world = World::new();
+    let order = world.sh("1", "echo up; exec sleep 1000");
+    world.agents.start(&order).unwrap();
+    let (mut up_at, mut again_after) = (None, None);
+    let ending = world.agents.follow(&follow(&order), &mut |batch| {
+        let printed = batch
+            .events
+            .iter()
+            .any(|seen| matches!(&seen.event, AgentEvent::Log { text, .. } if text == "up"));
+        if printed {
+            up_at = Some(Instant::now());
+        }
+        again_after = up_at
+            .map(|at| at.elapsed())
+            .filter(|after| *after >= Duration::from_secs(1));
+        if again_after.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert_eq!(ending.unwrap(), Ending::LeftAlone);
+    assert!(
+        again_after.unwrap() < Duration::from_secs(20),
+        "{again_after:?}"
+    );
 }

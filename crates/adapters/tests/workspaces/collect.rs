@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use cw_core::ports::workspaces::Workspaces;
+
 use super::world::{BRANCH, KEPT, World, git_in, odd_name, try_git, write};
 
 #[test]
@@ -366,4 +368,19 @@ fn a_commit_whose_maker_died_before_saying_so_is_not_made_twice() {
     let second = world.ws.collect(&ask).unwrap();
     assert_eq!(second.head, first.head);
     assert!(world.ws.kept(&world.repo, KEPT).unwrap().is_empty());
+}
+
+#[test]
+fn who_the_user_says_to_be_goes_before_what_is_configured() {
+    let world = World::new();
+    let user = cw_adapters::git::User {
+        name: Some("Grace".into()),
+        email: None,
+    };
+    let ws = world.as_user(user);
+    ws.prepare(&world.ask_prepare()).unwrap();
+    write(&world.soho(), "work.txt", "w");
+    ws.collect(&world.ask_collect()).unwrap();
+    let who = world.git(["log", "-1", "--format=%an <%ae>", BRANCH]);
+    assert_eq!(who, "Grace <ada@example.org>");
 }

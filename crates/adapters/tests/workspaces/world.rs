@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use cw_adapters::git::{Door, GitWorkspaces};
+use cw_adapters::git::{Door, GitWorkspaces, User};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::workspaces::{
@@ -44,7 +44,7 @@ impl World {
         let base = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir_all(base.join("home")).unwrap();
         let world = Self {
-            ws: workspaces(&base),
+            ws: workspaces(&base, User::default()),
             repo: base.join("repo"),
             folder,
         };
@@ -61,7 +61,12 @@ impl World {
 
     /// Another process's view of the same folders.
     pub(crate) fn again(&self) -> GitWorkspaces {
-        workspaces(&self.base())
+        self.as_user(User::default())
+    }
+
+    /// The same folders, used by somebody who says who they are.
+    pub(crate) fn as_user(&self, user: User) -> GitWorkspaces {
+        workspaces(&self.base(), user)
     }
 
     pub(crate) fn soho(&self) -> PathBuf {
@@ -245,8 +250,9 @@ impl World {
     }
 }
 
-fn workspaces(base: &Path) -> GitWorkspaces {
+fn workspaces(base: &Path, user: User) -> GitWorkspaces {
     let door = Door::default()
+        .user(user)
         .environment("HOME", base.join("home"))
         .environment("GIT_CONFIG_NOSYSTEM", "1");
     GitWorkspaces::new(door, &base.join("worktrees")).unwrap()

@@ -9,7 +9,8 @@ use crate::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
 use crate::domain::ids::{InitiativeId, PhaseId, PlanId, ProjectId, TaskId};
-use crate::domain::plan::{PlanDocument, Task as TaskDocument};
+use crate::domain::plan::{PlanDocument, Task as TaskDocument, agent_errors};
+use crate::domain::status::{TaskStatus, task_status};
 use crate::domain::txn::{About, Txn};
 
 use super::initiative;
@@ -38,7 +39,7 @@ pub(super) fn apply(
     };
     let id = match known {
         Some(id) => {
-            refresh(tx, id, plan, options)?;
+            refresh(tx, id, plan, options, &mut applied)?;
             id
         }
         None => create(tx, project, plan, options)?,
@@ -46,29 +47,38 @@ pub(super) fn apply(
     applied.initiative = Some(id);
     write(tx, id, plan, &mut applied)?;
     rewire(tx, id)?;
-    if applied.created {
-        tx.tell(
-            "initiative.created",
-            About::Initiative(id),
-            [("tasks", Value::from(applied.added.len() as u64))],
-        );
-    } else if !applied.added.is_empty() || !applied.updated.is_empty() {
-        tx.tell(
-            "initiative.updated",
-            About::Initiative(id),
-            [
-                ("added", applied.added.clone().into()),
-                ("updated", applied.updated.clone().into()),
-            ],
-        );
-    }
+    tell(tx, id, &applied);
     if let Some(facts) = &options.start {
         initiative::start(tx, id, facts)?;
     }
     Ok(Reply::Applied(applied))
 }
 
-/// An agent that nobody knows is said at once, not when its task is up.
+/// Tells what reading the plan did; nothing when it did nothing.
+fn tell(tx: &mut Txn, id: InitiativeId, applied: &Applied) {
+    if applied.created {
+        tx.tell(
+            "initiative.created",
+            About::Initiative(id),
+            [("tasks", Value::from(applied.added.len() as u64))],
+        );
+        return;
+    }
+    let lists = [&applied.added, &applied.updated, &applied.changed];
+    if lists.iter().any(|list| !list.is_empty()) {
+        tx.tell(
+            "initiative.updated",
+            About::Initiative(id),
+            [
+                ("added", applied.added.clone().into()),
+                ("updated", applied.updated.clone().into()),
+                ("changed", applied.changed.clone().into()),
+            ],
+        );
+    }
+}
+
+/// An agent that cannot work is said at once, not when its task is up.
 fn check_agents(
     tx: &Txn,
     project: ProjectId,
@@ -77,29 +87,22 @@ fn check_agents(
 ) -> Result<(), Refusal> {
     let fallback = Arc::new(Config::default());
     let config = tx.state().config(project).unwrap_or(&fallback);
-    let named =
-        tasks_of(plan).filter_map(|task| task.agent.as_deref().map(|agent| (agent, Some(task))));
-    for (agent, task) in over.map(|agent| (agent, None)).into_iter().chain(named) {
-        if config.agent(agent).is_none() {
-            let whose =
-                task.map(|task| format!("task '{}' (line {}) wants it", task.id, task.line.0));
-            let known: Vec<&str> = config.agents.keys().map(String::as_str).collect();
-            return Err(Refusal::usage(format!("there is no agent '{agent}'"))
-                .because(whose.unwrap_or_else(|| "--agent names it".into()))
-                .hint(format!(
-                    "name a kind (claude, codex, gemini, opencode, acp, script) or a table of cw.toml: {}",
-                    if known.is_empty() { "it has none".to_owned() } else { known.join(", ") }
-                )));
-        }
+    if let Some(fault) = over.and_then(|agent| config.agent_fault(agent)) {
+        return Err(Refusal::usage(fault.what)
+            .because("--agent names it")
+            .hint(fault.hint));
     }
-    Ok(())
-}
-
-fn tasks_of(plan: &PlanDocument) -> impl Iterator<Item = &TaskDocument> {
-    plan.phases
-        .iter()
-        .flat_map(|phase| &phase.plans)
-        .flat_map(|plan| &plan.tasks)
+    let errors = agent_errors(plan, config, "the plan");
+    let Some(first) = errors.first() else {
+        return Ok(());
+    };
+    let mut causes: Vec<String> = first.cause.iter().cloned().collect();
+    causes.extend(errors.iter().skip(1).map(ToString::to_string));
+    let refusal = Refusal::usage(first.what.clone()).because(causes.join("; "));
+    Err(match &first.hint {
+        Some(hint) => refusal.hint(hint),
+        None => refusal,
+    })
 }
 
 fn create(
@@ -131,7 +134,8 @@ fn create(
         title: head.title.clone(),
         text: head.text.clone(),
         base: head.base.clone().or(configured).unwrap_or(default_base),
-        max_agents: options.max_agents.or(head.agents),
+        max_agents: head.agents,
+        run_agents: options.max_agents,
         agent: options.agent.clone(),
         budget: head.budget,
         status: InitiativeStatus::Draft,
@@ -152,8 +156,9 @@ fn refresh(
     id: InitiativeId,
     plan: &PlanDocument,
     options: &Options,
+    applied: &mut Applied,
 ) -> Result<(), Refusal> {
-    let known = tx.get::<Initiative>(id);
+    let known = tx.get::<Initiative>(id).clone();
     let head = &plan.initiative;
     if known.adhoc
         || matches!(
@@ -181,11 +186,18 @@ fn refresh(
         if let Some(base) = &head.base {
             initiative.base.clone_from(base);
         }
-        initiative.max_agents = options.max_agents.or(head.agents);
+        initiative.max_agents = head.agents;
         if options.agent.is_some() {
             initiative.agent.clone_from(&options.agent);
         }
     });
+    if *tx.get::<Initiative>(id) != known {
+        applied.changed.push(format!("initiative {}", known.slug));
+    }
+    // A limit holds for the run that named it, until the next.
+    if options.max_agents.is_some() || options.start.is_some() {
+        tx.change::<Initiative>(id, |initiative| initiative.run_agents = options.max_agents);
+    }
     Ok(())
 }
 
@@ -196,37 +208,27 @@ fn write(
     plan: &PlanDocument,
     applied: &mut Applied,
 ) -> Result<(), Refusal> {
-    let phases: BTreeMap<String, PhaseId> = tx
-        .state()
-        .all::<Phase>()
-        .filter(|phase| phase.initiative == id)
-        .map(|phase| (phase.slug.clone(), phase.id))
-        .collect();
-    let plans: BTreeMap<String, PlanId> = tx
-        .state()
-        .all::<Plan>()
-        .filter(|plan| plan.initiative == id)
-        .map(|plan| (plan.slug.clone(), plan.id))
-        .collect();
-    let mut kept = BTreeSet::new();
+    let known = Known::of(tx, id);
+    let mut kept = Kept::default();
     let mut locked = Vec::new();
-    let (mut at, mut plan_at) = (0, 0);
     for (phase_at, phase) in (0..).zip(&plan.phases) {
-        let phase_id = phases.get(&phase.id).copied();
-        let phase_id = put_phase(tx, id, phase_id, phase, phase_at);
+        let phase_id = known.phases.get(&phase.id).copied();
+        let phase_id = put_phase(tx, id, phase_id, phase, phase_at, applied);
+        kept.phases.insert(phase_id);
         for line in &phase.plans {
-            let plan_id = plans.get(&line.id).copied();
-            let plan_id = put_plan(tx, id, phase_id, plan_id, line, plan_at);
-            plan_at += 1;
+            let plan_id = known.plans.get(&line.id).copied();
+            let plan_at = position(kept.plans.len());
+            let plan_id = put_plan(tx, (id, phase_id), plan_id, line, plan_at, applied);
+            kept.plans.insert(plan_id);
             for task in &line.tasks {
                 let place = Place {
                     initiative: id,
                     phase: phase_id,
                     plan: plan_id,
-                    position: at,
+                    position: position(kept.tasks.len()),
                 };
-                kept.insert(put_task(tx, &place, task, applied, &mut locked));
-                at += 1;
+                let task = put_task(tx, &place, task, applied, &mut locked);
+                kept.tasks.insert(task);
             }
         }
     }
@@ -238,18 +240,81 @@ fn write(
                 .hint("leave these as they were, or add new tasks for what is to be different"),
         );
     }
-    let gone: Vec<(TaskId, String)> = tx
-        .state()
-        .tasks_of(id)
-        .filter(|task| !kept.contains(&task.id))
-        .map(|task| (task.id, task.spec.slug.clone()))
+    put_behind(tx, id, &kept, applied);
+    Ok(())
+}
+
+fn position(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The groups that are stored, by what users call them.
+struct Known {
+    phases: BTreeMap<String, PhaseId>,
+    plans: BTreeMap<String, PlanId>,
+}
+
+impl Known {
+    fn of(tx: &Txn, id: InitiativeId) -> Self {
+        let phases = tx.state().all::<Phase>();
+        let plans = tx.state().all::<Plan>();
+        Self {
+            phases: phases
+                .filter(|phase| phase.initiative == id)
+                .map(|phase| (phase.slug.clone(), phase.id))
+                .collect(),
+            plans: plans
+                .filter(|plan| plan.initiative == id)
+                .map(|plan| (plan.slug.clone(), plan.id))
+                .collect(),
+        }
+    }
+}
+
+/// What the file has.
+#[derive(Default)]
+struct Kept {
+    phases: BTreeSet<PhaseId>,
+    plans: BTreeSet<PlanId>,
+    tasks: BTreeSet<TaskId>,
+}
+
+/// Puts what the file has no more behind what it has, in its old order: it stays, and nothing of
+/// the file waits for it by its place.
+fn put_behind(tx: &mut Txn, id: InitiativeId, kept: &Kept, applied: &mut Applied) {
+    let state = tx.state();
+    let phases = state.all::<Phase>().filter(|row| row.initiative == id);
+    let mut phases: Vec<(u32, PhaseId)> = phases
+        .filter(|row| !kept.phases.contains(&row.id))
+        .map(|row| (row.position, row.id))
         .collect();
-    for (task, slug) in gone {
-        tx.change::<Task>(task, |task| task.position = at);
-        at += 1;
+    let plans = state.all::<Plan>().filter(|row| row.initiative == id);
+    let mut plans: Vec<(u32, PlanId)> = plans
+        .filter(|row| !kept.plans.contains(&row.id))
+        .map(|row| (row.position, row.id))
+        .collect();
+    let tasks: Vec<(TaskId, PlanId, String)> = state
+        .tasks_of(id)
+        .filter(|task| !kept.tasks.contains(&task.id))
+        .map(|task| (task.id, task.plan, task.spec.slug.clone()))
+        .collect();
+    phases.sort_unstable();
+    for (at, (_, phase)) in (kept.phases.len()..).zip(phases) {
+        tx.change::<Phase>(phase, |phase| phase.position = position(at));
+    }
+    plans.sort_unstable();
+    for (at, (_, plan)) in (kept.plans.len()..).zip(plans) {
+        tx.change::<Plan>(plan, |plan| plan.position = position(at));
+    }
+    for (at, (task, plan, slug)) in (kept.tasks.len()..).zip(tasks) {
+        // Its plan may have moved to another phase.
+        let phase = tx.get::<Plan>(plan).phase;
+        tx.change::<Task>(task, |task| {
+            task.position = position(at);
+            task.phase = phase;
+        });
         applied.gone.push(slug);
     }
-    Ok(())
 }
 
 fn put_phase(
@@ -258,9 +323,10 @@ fn put_phase(
     known: Option<PhaseId>,
     phase: &crate::domain::plan::Phase,
     position: u32,
+    applied: &mut Applied,
 ) -> PhaseId {
     let id = known.unwrap_or_else(|| tx.next_id::<Phase>());
-    let open = known.map_or(0, |id| tx.get::<Phase>(id).open);
+    let before = tx.state().get(id).cloned();
     let row = Phase {
         id,
         initiative,
@@ -269,9 +335,14 @@ fn put_phase(
         text: phase.text.clone(),
         after: phase.after.clone(),
         position,
-        open,
+        open: before.as_ref().map_or(0, |before: &Phase| before.open),
     };
-    if tx.state().get(id) != Some(&row) {
+    if let Some(before) = &before
+        && (&before.title, &before.text, &before.after) != (&row.title, &row.text, &row.after)
+    {
+        applied.changed.push(format!("phase {}", row.slug));
+    }
+    if before.as_ref() != Some(&row) {
         tx.put(row);
     }
     id
@@ -279,14 +350,14 @@ fn put_phase(
 
 fn put_plan(
     tx: &mut Txn,
-    initiative: InitiativeId,
-    phase: PhaseId,
+    (initiative, phase): (InitiativeId, PhaseId),
     known: Option<PlanId>,
     plan: &crate::domain::plan::Plan,
     position: u32,
+    applied: &mut Applied,
 ) -> PlanId {
     let id = known.unwrap_or_else(|| tx.next_id::<Plan>());
-    let open = known.map_or(0, |id| tx.get::<Plan>(id).open);
+    let before = tx.state().get(id).cloned();
     let row = Plan {
         id,
         initiative,
@@ -296,9 +367,15 @@ fn put_plan(
         text: plan.text.clone(),
         after: plan.after.clone(),
         position,
-        open,
+        open: before.as_ref().map_or(0, |before: &Plan| before.open),
     };
-    if tx.state().get(id) != Some(&row) {
+    if let Some(before) = &before
+        && (&before.title, &before.text, &before.after, before.phase)
+            != (&row.title, &row.text, &row.after, row.phase)
+    {
+        applied.changed.push(format!("plan {}", row.slug));
+    }
+    if before.as_ref() != Some(&row) {
         tx.put(row);
     }
     id
@@ -326,10 +403,15 @@ fn put_task(
     };
     let known = tx.get::<Task>(id);
     let same = *known.spec == spec && known.plan == place.plan;
-    let may_change = matches!(
-        known.state,
-        TaskState::Todo { .. } | TaskState::Failed | TaskState::Cancelled | TaskState::Skipped
-    );
+    // An approval that is due is stored as not begun, and a person may be looking at it. Of a
+    // draft nothing has begun.
+    let draft = tx.get::<Initiative>(known.initiative).status == InitiativeStatus::Draft;
+    let reviewed = !draft && task_status(tx.state(), known) == TaskStatus::Review;
+    let may_change = !reviewed
+        && matches!(
+            known.state,
+            TaskState::Todo { .. } | TaskState::Failed | TaskState::Cancelled | TaskState::Skipped
+        );
     if same {
         applied.unchanged.push(document.id.clone());
     } else if may_change {
@@ -375,3 +457,6 @@ pub(super) fn new_task(tx: &mut Txn, place: &Place, spec: TaskSpec) -> TaskId {
     });
     id
 }
+
+#[cfg(test)]
+mod tests;

@@ -377,6 +377,8 @@ pub struct Applied {
     pub unchanged: Vec<String>,
     /// Tasks that the file no longer has; they stay.
     pub gone: Vec<String>,
+    /// What else was changed, each with its level: `initiative x`, `phase y`, `plan z`.
+    pub changed: Vec<String>,
 }
 
 /// A decision that says no. Nothing was changed.

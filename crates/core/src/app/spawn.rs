@@ -43,10 +43,9 @@ pub(super) fn spawn(
         .because(fault));
     }
     if let (Some(agent), Some(config)) = (&agent, tx.state().config(project))
-        && config.agent(agent).is_none()
+        && let Some(fault) = config.agent_fault(agent)
     {
-        return Err(Refusal::usage(format!("there is no agent '{agent}'"))
-            .hint("name a kind (claude, script, …) or a table of cw.toml"));
+        return Err(Refusal::usage(fault.what).hint(fault.hint));
     }
     let initiative = adhoc(tx, project, facts)?;
     let title: String = first.chars().take(80).collect();
@@ -140,6 +139,7 @@ fn found(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<Initiat
         text: String::new(),
         base: configured.unwrap_or(base),
         max_agents: None,
+        run_agents: None,
         agent: None,
         budget: None,
         status: InitiativeStatus::Active,

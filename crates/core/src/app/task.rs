@@ -312,12 +312,13 @@ pub(super) fn edit(tx: &mut Txn, id: TaskId, edit: TaskEdit) -> Result<Reply, Re
 /// An agent that nobody knows is said at once, not when the task is up.
 fn check_agent(tx: &Txn, initiative: InitiativeId, spec: &TaskSpec) -> Result<(), Refusal> {
     let config = tx.state().config(tx.get::<Initiative>(initiative).project);
-    match (&spec.agent, config) {
-        (Some(agent), Some(config)) if config.agent(agent).is_none() => {
-            Err(Refusal::usage(format!("there is no agent '{agent}'"))
-                .hint("name a kind (claude, script, …) or a table of cw.toml"))
-        }
-        _ => Ok(()),
+    let fault = match (&spec.agent, config) {
+        (Some(agent), Some(config)) => config.agent_fault(agent),
+        _ => None,
+    };
+    match fault {
+        Some(fault) => Err(Refusal::usage(fault.what).hint(fault.hint)),
+        None => Ok(()),
     }
 }
 

@@ -136,7 +136,7 @@ mod tests {
             let lines = plan.phases.iter_mut().flat_map(|phase| &mut phase.plans);
             for task in lines.flat_map(|line| &mut line.tasks) {
                 let works = task.kind == TaskKind::Work;
-                task.agent = task.agent.take().filter(|_| works).map(|_| "script".into());
+                task.agent = task.agent.take().filter(|_| works).map(|_| "codex".into());
             }
             plan
         })

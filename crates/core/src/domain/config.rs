@@ -88,6 +88,26 @@ impl Default for Config {
 /// Kinds that need no table of their own to be named in a plan.
 pub const KNOWN_KINDS: &[&str] = &["claude", "codex", "gemini", "opencode", "acp", "script"];
 
+/// Kinds that have no program of their own: without a command they would run the prompt itself.
+const NEED_COMMAND: &[&str] = &["acp", "script"];
+
+impl AgentConfig {
+    /// Whether it names no program and its kind has none.
+    #[must_use]
+    pub fn lacks_command(&self) -> bool {
+        self.command.is_empty() && NEED_COMMAND.contains(&&*self.kind)
+    }
+}
+
+/// Why no work can be given to an agent of some name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AgentFault {
+    /// What is wrong.
+    pub what: String,
+    /// What helps.
+    pub hint: String,
+}
+
 impl Config {
     /// The agent named `name`: its table, or the bare kind of that name.
     #[must_use]
@@ -98,5 +118,60 @@ impl Config {
                 ..AgentConfig::default()
             })
         })
+    }
+
+    /// Why the agent named `name` cannot work; `None` when it can.
+    #[must_use]
+    pub fn agent_fault(&self, name: &str) -> Option<AgentFault> {
+        let Some(agent) = self.agent(name) else {
+            let known: Vec<&str> = self.agents.keys().map(String::as_str).collect();
+            let known = match known.as_slice() {
+                [] => "it has none".to_owned(),
+                known => known.join(", "),
+            };
+            return Some(AgentFault {
+                what: format!("there is no agent '{name}'"),
+                hint: format!(
+                    "name a kind ({}) or a table of cw.toml: {known}",
+                    KNOWN_KINDS.join(", ")
+                ),
+            });
+        };
+        agent.lacks_command().then(|| AgentFault {
+            what: format!(
+                "the agent '{name}' has no command, and the kind `{}` has no program of its own",
+                agent.kind
+            ),
+            hint: format!("write [agents.{name}] with a `command` in cw.toml"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_cannot_work_is_told_with_what_helps() {
+        let mut config = Config::default();
+        assert_eq!(config.agent_fault("claude"), None);
+        let fault = config.agent_fault("cluade").unwrap();
+        assert!(fault.what.contains("no agent 'cluade'") && fault.hint.contains("it has none"));
+        for kind in ["script", "acp"] {
+            let fault = config.agent_fault(kind).unwrap();
+            assert!(fault.what.contains("no command"), "{fault:?}");
+            assert!(
+                fault.hint.contains(&format!("[agents.{kind}]")),
+                "{fault:?}"
+            );
+        }
+        let agent = AgentConfig {
+            kind: "script".into(),
+            command: vec!["./agent.sh".into()],
+            ..AgentConfig::default()
+        };
+        config.agents.insert("script".into(), agent);
+        assert_eq!(config.agent_fault("script"), None);
+        assert!(config.agent_fault("x").unwrap().hint.ends_with(": script"));
     }
 }

@@ -66,8 +66,10 @@ pub struct Initiative {
     pub text: String,
     /// The branch it starts from and lands on.
     pub base: String,
-    /// How many of its agents may have a live turn at once.
+    /// How many of its agents may have a live turn at once, as its plan says.
     pub max_agents: Option<u32>,
+    /// The same for this run alone (`cw run --max-agents`).
+    pub run_agents: Option<u32>,
     /// The agent that its tasks get unless they name one (`cw run --agent`).
     pub agent: Option<String>,
     /// Money it may use.
@@ -97,6 +99,13 @@ impl Initiative {
     #[must_use]
     pub fn branch(&self) -> String {
         format!("cw/{}/integration", self.slug)
+    }
+
+    /// How many of its agents may have a live turn at once: the run's word goes before the
+    /// plan's; `None`: no limit of its own.
+    #[must_use]
+    pub fn limit(&self) -> Option<u32> {
+        self.run_agents.or(self.max_agents)
     }
 }
 

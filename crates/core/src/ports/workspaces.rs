@@ -36,6 +36,11 @@ pub enum Inspection {
     NotARepository,
     /// A repository without a checkout.
     Bare,
+    /// Its path is one that cannot be worked with.
+    OddPath {
+        /// What is odd about it.
+        why: String,
+    },
     /// The installed git is older than what is needed.
     GitTooOld {
         /// The version found.

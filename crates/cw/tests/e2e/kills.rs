@@ -11,7 +11,8 @@ use crate::stage::{PATIENCE, Stage};
 const KILLS: usize = 20;
 
 /// Twelve tasks in three phases and five plans: two that edit the same line, one whose first
-/// merge a gate refuses, one that leaves its work uncommitted, one that fails for good.
+/// merge a gate refuses, one that leaves its work uncommitted, one that fails for good. The two
+/// come to the same line also when one of them starts late, from where the other is merged.
 const PLAN: &str = "# Storm
 ## One
 ### Base
@@ -42,7 +43,7 @@ echo never > never2
 - after: base
 #### Left line
 
-sleep 0.2; printf 'left\\n' > shared; git commit -qam left
+sleep 0.2; { echo left; grep right shared; } > new; mv new shared; git commit -qam left
 
 #### Left file
 
@@ -52,7 +53,7 @@ sleep 0.1; echo left > left
 - after: base
 #### Right line
 
-sleep 0.2; printf 'right\\n' > shared; git commit -qam right
+sleep 0.2; { grep left shared; echo right; } > new; mv new shared; git commit -qam right
 
 #### Gated
 

@@ -20,6 +20,7 @@ use super::message;
 use crate::app::{App, Fault};
 use crate::faults::{internal, workspace};
 use crate::rpc::Table;
+use crate::secrets::Owner;
 use crate::views;
 
 /// How long agents may take to end: each step of stopping has its own grace period, so only a
@@ -73,8 +74,8 @@ async fn several(app: &App, agents: Vec<AgentId>) -> Result<AgentList, Fault> {
 }
 
 async fn spawn(app: Arc<App>, input: SpawnInput) -> Result<Spawned, Fault> {
-    let (project, _) = app.trusted(input.dir).await?;
-    app.ports.secrets.take(project, input.env);
+    let (project, warnings) = app.trusted(input.dir).await?;
+    let coming = app.ports.secrets.coming(input.env);
     let facts = adhoc_facts(&app, project).await?;
     let seq = app.read(|state| Ok(state.last_seq())).await?;
     let reply = app
@@ -90,6 +91,7 @@ async fn spawn(app: Arc<App>, input: SpawnInput) -> Result<Spawned, Fault> {
     let Reply::Spawned(task, agent) = reply else {
         return Err(internal("an agent was spawned without a name"));
     };
+    coming.give(Owner::Task(task));
     let places = app.places.clone();
     app.read(move |state| {
         Ok(Spawned {
@@ -99,6 +101,7 @@ async fn spawn(app: Arc<App>, input: SpawnInput) -> Result<Spawned, Fault> {
                 .into_iter()
                 .collect(),
             seq,
+            warnings,
         })
     })
     .await
@@ -238,11 +241,17 @@ async fn until_over(app: &App, reply: Reply) -> Result<Vec<TurnId>, Fault> {
 async fn resume(app: Arc<App>, input: AgentResumeInput) -> Result<AgentList, Fault> {
     let (project, _) = app.trusted(input.dir).await?;
     let word = input.id;
-    let agent = app
-        .read(move |state| find_agent(state, project, &word).map_err(crate::faults::refusal))
+    let (agent, task) = app
+        .read(move |state| {
+            let agent = find_agent(state, project, &word).map_err(crate::faults::refusal)?;
+            let row = state.get::<Agent>(agent);
+            let task = row.map(|row| row.task);
+            Ok((agent, task.ok_or_else(|| internal("the agent is gone"))?))
+        })
         .await?;
-    app.ports.secrets.take(project, input.env);
+    let coming = app.ports.secrets.coming(input.env);
     app.command(Command::ResumeAgent(agent)).await?;
+    coming.give(Owner::Task(task));
     one(&app, agent).await
 }
 

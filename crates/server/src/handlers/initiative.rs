@@ -14,9 +14,11 @@ use cw_wire::initiative::{
 use cw_wire::{ErrorCode, ErrorView, InitiativeList, Scope, Target};
 
 use super::plan::facts;
+use super::plan::remarks::not_acted_on_by;
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal};
 use crate::rpc::Table;
+use crate::secrets::Owner;
 use crate::views;
 
 /// Answers what is about initiatives.
@@ -43,6 +45,7 @@ async fn list(app: Arc<App>, scope: Scope) -> Result<InitiativeList, Fault> {
             .collect();
         Ok(InitiativeList {
             initiatives: views::initiative::all(state, ids),
+            warnings: Vec::new(),
         })
     })
     .await
@@ -52,6 +55,7 @@ async fn one(app: &App, id: InitiativeId) -> Result<InitiativeList, Fault> {
     app.read(move |state| {
         Ok(InitiativeList {
             initiatives: views::initiative::all(state, [id]),
+            warnings: Vec::new(),
         })
     })
     .await
@@ -67,7 +71,7 @@ async fn show(app: Arc<App>, target: Target) -> Result<InitiativeShown, Fault> {
             initiative: InitiativeDetail {
                 view,
                 text: row.text.clone(),
-                max_agents: row.max_agents,
+                max_agents: row.limit(),
                 budget_usd: row.budget.map(cw_core::domain::money::Usd::dollars),
                 items: views::task::Tasks::of(state).all_of(id),
             },
@@ -77,8 +81,7 @@ async fn show(app: Arc<App>, target: Target) -> Result<InitiativeShown, Fault> {
 }
 
 async fn start(app: Arc<App>, input: StartInput) -> Result<InitiativeList, Fault> {
-    let (project, _) = app.trusted(input.dir).await?;
-    app.ports.secrets.take(project, input.env);
+    let (project, mut warnings) = app.trusted(input.dir).await?;
     let word = input.id;
     let (id, root, base, branch) = app
         .read(move |state| {
@@ -95,8 +98,16 @@ async fn start(app: Arc<App>, input: StartInput) -> Result<InitiativeList, Fault
         })
         .await?;
     let facts = facts(&app, root, base, branch).await?;
+    let coming = app.ports.secrets.coming(input.env);
     app.command(Command::Start(id, facts)).await?;
-    one(&app, id).await
+    coming.give(Owner::Initiative(id));
+    let more = app.read(move |state| Ok(not_acted_on_by(state, id)));
+    warnings.extend(more.await?);
+    let started = one(&app, id).await?;
+    Ok(InitiativeList {
+        warnings,
+        ..started
+    })
 }
 
 async fn order(

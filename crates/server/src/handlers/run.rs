@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cw_core::app::{Prospect, prospect};
+use cw_core::app::{Prospect, find_initiative, prospect};
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::InitiativeId;
 use cw_core::domain::state::State;
@@ -15,10 +15,11 @@ use cw_wire::run::{
     RunStarted,
 };
 
-use super::plan::{Storing, read_apart, store};
+use super::plan::{Storing, bounded, read_apart, store};
 use crate::app::{App, Fault};
-use crate::faults::internal;
+use crate::faults::{internal, refusal};
 use crate::rpc::Table;
+use crate::secrets::Owner;
 use crate::views;
 use crate::work::Places;
 
@@ -32,24 +33,32 @@ pub fn register(table: &mut Table) {
 }
 
 async fn run(app: Arc<App>, input: RunInput) -> Result<RunStarted, Fault> {
+    let name = bounded(&input.plan.name);
     let plan = read_apart(&app, input.plan).await?;
     let (project, warnings) = app.trusted(input.dir).await?;
-    app.ports.secrets.take(project, input.env);
+    let coming = app.ports.secrets.coming(input.env);
     let initiative = plan.initiative.id.clone();
     let seq = app.read(|state| Ok(state.last_seq())).await?;
     let storing = Storing {
         project,
         plan,
+        name,
         agent: input.agent,
         max_agents: input.max_agents,
         dry_run: false,
         starts: true,
         warnings,
     };
+    let applied = store(&app, storing).await?;
+    let word = initiative.clone();
+    let id = app
+        .read(move |state| find_initiative(state, project, &word).map_err(refusal))
+        .await?;
+    coming.give(Owner::Initiative(id));
     Ok(RunStarted {
         initiative,
         seq,
-        applied: store(&app, storing).await?,
+        applied,
     })
 }
 

@@ -4,7 +4,7 @@ use cw_core::domain::plan::{
     Choice as _, Initiative, Level, PlanDocument, PlanError, Section, Task,
 };
 use cw_wire::plan::{
-    After, Heading, KindWord, LineJson, Money, PhaseJson, PlanJson, PriorityWord, ReviewWord,
+    After, Heading, KindWord, LineJson, Money, PhaseJson, PlanJson, PriorityWord, ReviewWord, Span,
     TaskJson,
 };
 use cw_wire::{ErrorCode, ErrorDetail, ErrorView};
@@ -59,6 +59,7 @@ pub fn section(heading: Heading<'_>) -> Section {
             |section, (key, value)| section.with(key, value),
         )
         .with_text(heading.text)
+        .at(heading.place)
 }
 
 /// The JSON form of a document, with every id.
@@ -128,7 +129,7 @@ fn task(task: &Task) -> TaskJson {
             _ => None,
         },
         budget: task.budget.map(|budget| Money::Text(budget.to_string())),
-        timeout: task.timeout.map(|timeout| timeout.to_string()),
+        timeout: task.timeout.map(|timeout| Span::Text(timeout.to_string())),
         attempts: task.attempts,
     }
 }

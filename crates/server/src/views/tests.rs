@@ -52,7 +52,7 @@ fn stored(plan: &str) -> (State, InitiativeId) {
     let command = Command::Apply {
         project,
         plan: Box::new(read(plan, "plan.md").unwrap()),
-        agent: Some("script".into()),
+        agent: Some("codex".into()),
         max_agents: None,
         dry_run: false,
         start: None,
@@ -106,7 +106,7 @@ fn a_task_tells_the_kind_of_agent_it_will_go_to() {
         .map(|task| (task.id, task.agent_kind))
         .collect();
     let of = |id: &str| kinds.iter().find(|(task, _)| task == id).unwrap().1.clone();
-    assert_eq!(of("ax").as_deref(), Some("script"));
+    assert_eq!(of("ax").as_deref(), Some("codex"));
     assert_eq!(of("bx").as_deref(), Some("claude"));
     assert_eq!(of("ok"), None);
 }

@@ -84,12 +84,12 @@ fn ask(state: &State, kind: EffectKind) -> Option<Ask> {
         EffectKind::StartTurn(id) => {
             let turn = state.get::<Turn>(id)?;
             let agent = state.get::<Agent>(turn.agent)?;
-            let own = state.get::<Initiative>(agent.initiative)?.max_agents;
+            let own = state.get::<Initiative>(agent.initiative)?.limit();
             let project = state.config(agent.project)?.max_agents;
             // One initiative may go over the project's limit: whoever ran it said so.
             let most = state
                 .all::<Initiative>()
-                .filter_map(|initiative| initiative.max_agents)
+                .filter_map(Initiative::limit)
                 .fold(project, u32::max);
             let limits = Limits { project: most, own };
             Ask::Start(Box::new(Run::new(turn, agent.initiative)), limits)

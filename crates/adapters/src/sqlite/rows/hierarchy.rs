@@ -32,6 +32,7 @@ table!(Initiative in "initiatives" {
     text => [body],
     base => [base],
     max_agents => [max_agents],
+    run_agents => [run_agents],
     agent => [agent],
     budget => [budget],
     status => [status],

@@ -18,6 +18,8 @@ pub(super) struct Fields {
     pub(super) budget: Option<Usd>,
     pub(super) after: Option<Vec<String>>,
     pub(super) after_line: Line,
+    pub(super) agent_line: Line,
+    pub(super) budget_line: Line,
     pub(super) kind: TaskKind,
     pub(super) agent: Option<String>,
     pub(super) model: Option<String>,
@@ -51,13 +53,11 @@ impl Fields {
                 seen.push((key, attribute.line));
             }
             if let Err(bad) = fields.set(attribute) {
-                let what = format!(
-                    "`{key}` cannot be `{}`{}",
-                    excerpt(&attribute.value),
-                    place(section)
-                );
-                let error = errors.add(attribute.line, what).cause(bad.cause);
-                error.hint = bad.hint;
+                let what = format!("`{key}` cannot be `{}`", excerpt(&attribute.value));
+                let better = bad.better.map(|better| errors.form.attribute(key, &better));
+                let error = errors.add(attribute.line, located(section, Some(key), what));
+                error.cause(bad.cause);
+                error.hint = better.map(|better| format!("write {better}")).or(bad.hint);
             }
         }
         if !section
@@ -72,10 +72,15 @@ impl Fields {
     }
 
     fn set(&mut self, attribute: &Attribute) -> Result<(), Bad> {
-        if attribute.key == "after" {
-            // A value that cannot be read must not bring back the default order.
-            self.after = Some(Vec::new());
-            self.after_line = attribute.line;
+        match attribute.key.as_str() {
+            "after" => {
+                // A value that cannot be read must not bring back the default order.
+                self.after = Some(Vec::new());
+                self.after_line = attribute.line;
+            }
+            "agent" => self.agent_line = attribute.line,
+            "budget" => self.budget_line = attribute.line,
+            _ => {}
         }
         let value = values::any(&attribute.value)?;
         match attribute.key.as_str() {
@@ -99,15 +104,22 @@ impl Fields {
     }
 }
 
-/// Names the section in an error that has no line to name it by.
-fn place(section: &Section) -> String {
-    match section.line {
-        Line(0) => format!(
-            " (of the {} `{}`)",
-            section.level.word(),
-            excerpt(&section.title)
-        ),
-        Line(_) => String::new(),
+/// Says where something stands, in an error that has no line to say it.
+pub(super) fn located(section: &Section, key: Option<&str>, what: String) -> String {
+    let place = section.place.as_deref();
+    let steps = [place, key.filter(|_| place.is_some())];
+    let steps: Vec<&str> = steps
+        .into_iter()
+        .flatten()
+        .filter(|s| !s.is_empty())
+        .collect();
+    match (section.line, place) {
+        (Line(0), None) => {
+            let (level, title) = (section.level.word(), excerpt(&section.title));
+            format!("{what} (of the {level} `{title}`)")
+        }
+        _ if steps.is_empty() => what,
+        _ => format!("{}: {what}", steps.join(".")),
     }
 }
 
@@ -120,36 +132,42 @@ fn excerpt(value: &str) -> String {
 }
 
 fn unknown_key(section: &Section, attribute: &Attribute, errors: &mut Errors) {
-    let level = section.level.word();
+    let (form, level) = (errors.form, section.level.word());
     let keys = section.level.keys();
-    let what = format!(
-        "unknown key `{}` under a `{}` heading{}",
-        excerpt(&attribute.key),
-        section.level.marks(),
-        place(section)
+    let key = excerpt(&attribute.key);
+    let what = form.pick(
+        format!(
+            "unknown key `{key}` under a `{}` heading",
+            section.level.marks()
+        ),
+        format!("unknown key `{key}` of a {level}"),
     );
-    let error = errors.add(attribute.line, what);
+    let error = errors.add(attribute.line, located(section, Some(&key), what));
     error.cause(format!("the keys of the {level} are {}", keys.join(", ")));
     if let Some(near) = nearest(&attribute.key, keys.iter().copied()) {
-        let home = Level::of_key(&attribute.key)
-            .map(|home| format!(" (`{}` stands under a `{}`)", attribute.key, home.marks()));
+        let home = Level::of_key(&attribute.key).map(|home| {
+            form.pick(
+                format!(" (`{key}` stands under a `{}`)", home.marks()),
+                format!(" (`{key}` belongs to the {})", home.word()),
+            )
+        });
+        let text = form.pick("; if the line is text, write `\\` before it", "");
         let home = home.unwrap_or_default();
-        error.hint(format!(
-            "the nearest is `{near}`{home}; if the line is text, write `\\` before it"
-        ));
+        error.hint(format!("the nearest is `{near}`{home}{text}"));
     }
 }
 
 fn twice(section: &Section, attribute: &Attribute, first: Line, errors: &mut Errors) {
-    let mut what = format!("`{}` is given twice{}", attribute.key, place(section));
+    let (form, key) = (errors.form, attribute.key.as_str());
+    let mut what = format!("`{key}` is given twice");
     if first.0 > 0 {
         what = format!("{what}, first in line {}", first.0);
     }
-    let error = errors.add(attribute.line, what);
-    match attribute.key.as_str() {
-        "after" | "touches" => error.hint(format!(
-            "write all in one line: `- {}: a, b`",
-            attribute.key
+    let error = errors.add(attribute.line, located(section, Some(key), what));
+    match key {
+        "after" | "touches" => error.hint(form.pick(
+            format!("write all in one line: `- {key}: a, b`"),
+            "write all of it once, with commas between: `a, b`".to_owned(),
         )),
         _ => error.hint("take one of them out"),
     };
@@ -159,32 +177,35 @@ fn default_id(section: &Section, errors: &mut Errors) -> String {
     let title = section.title.as_str();
     let id = slug(title).filter(|id| id_fault(id).is_none());
     if id.is_none() && !title.is_empty() {
+        let hint = errors
+            .form
+            .pick("write `- id: …` under it", "give it an `id` of its own");
+        let what = format!("no id can be made of the title `{}`", excerpt(title));
         errors
-            .add(
-                section.line,
-                format!("no id can be made of the title `{}`", excerpt(title)),
-            )
+            .add(section.line, located(section, Some("title"), what))
             .cause("an id is made of lower-case letters, digits and `-`, and is not `none`")
-            .hint("write `- id: …` under it");
+            .hint(hint);
     }
     id.unwrap_or_default()
 }
 
 fn check_title(section: &Section, errors: &mut Errors) {
-    let mark = section.level.marks();
+    let (form, level, mark) = (errors.form, section.level.word(), section.level.marks());
     if section.title.is_empty() {
+        let what = form.pick(
+            format!("a `{mark}` heading without a title"),
+            format!("the {level} has no title"),
+        );
         errors
-            .add(section.line, format!("a `{mark}` heading without a title"))
-            .hint(format!(
-                "write the {}'s title after it, or `\\` before it if it is text",
-                section.level.word()
+            .add(section.line, located(section, Some("title"), what))
+            .hint(form.pick(
+                format!("write the {level}'s title after it, or `\\` before it if it is text"),
+                "give it a `title`".to_owned(),
             ));
     } else if let Some(fault) = values::title_fault(&section.title) {
+        let what = format!("the title `{}` cannot be taken", excerpt(&section.title));
         errors
-            .add(
-                section.line,
-                format!("the title `{}` cannot be taken", excerpt(&section.title)),
-            )
+            .add(section.line, located(section, Some("title"), what))
             .cause(fault);
     }
 }

@@ -1,10 +1,10 @@
 //! From sections to a plan: which heading belongs under which, which attributes it may have, and
 //! what stands in for those that are not written. Refuses to know the syntax of files.
 
-use super::attributes::Fields;
+use super::attributes::{Fields, located};
 use super::check::check_into;
 use super::document::{Initiative, Line, Phase, Plan, PlanDocument, Task};
-use super::error::{Errors, PlanError};
+use super::error::{Errors, Form, PlanError};
 use super::lines::normal_text;
 use super::section::{Level, Section};
 use super::values;
@@ -15,7 +15,7 @@ use super::values;
 /// # Errors
 /// All that is wrong with it.
 pub fn build(sections: Vec<Section>, name: &str) -> Result<PlanDocument, Vec<PlanError>> {
-    let mut errors = Errors::new(name);
+    let mut errors = Errors::in_form(name, Form::Plain);
     let document = build_sections(sections, &mut errors);
     finish(document, errors, name)
 }
@@ -26,7 +26,7 @@ pub fn build(sections: Vec<Section>, name: &str) -> Result<PlanDocument, Vec<Pla
 /// All that is wrong with it.
 pub fn build_task(mut section: Section, name: &str) -> Result<Task, Vec<PlanError>> {
     section.title = section.title.trim().to_owned();
-    let mut errors = Errors::new(name);
+    let mut errors = Errors::in_form(name, Form::Plain);
     let task = task(section, &mut errors);
     if errors.is_empty() {
         Ok(task)
@@ -41,7 +41,7 @@ pub(super) fn finish(
     errors: Errors,
     name: &str,
 ) -> Result<PlanDocument, Vec<PlanError>> {
-    let mut more = Errors::new(name);
+    let mut more = Errors::in_form(name, errors.form);
     check_into(&document, &mut more);
     if errors.is_empty() && more.is_empty() {
         Ok(document)
@@ -119,6 +119,7 @@ impl Building {
             agents: fields.agents,
             budget: fields.budget,
             line: section.line,
+            budget_line: fields.budget_line,
         };
     }
 
@@ -269,9 +270,13 @@ fn mixed(section: &Section, first: Option<Line>, errors: &mut Errors) {
     if let Some(Line(line @ 1..)) = first {
         what = format!("{what} (from line {line})");
     }
-    errors.add(section.line, what).hint(format!(
-        "write a `{mark} …` heading above those too, or none at all"
-    ));
+    let hint = errors.form.pick(
+        format!("write a `{mark} …` heading above those too, or none at all"),
+        format!("put those into a {level} too, or write no {level} at all"),
+    );
+    errors
+        .add(section.line, located(section, None, what))
+        .hint(hint);
 }
 
 fn task(section: Section, errors: &mut Errors) -> Task {
@@ -294,6 +299,8 @@ fn task(section: Section, errors: &mut Errors) -> Task {
         attempts: fields.attempts,
         line: section.line,
         after_line: fields.after_line,
+        agent_line: fields.agent_line,
+        budget_line: fields.budget_line,
     }
 }
 
@@ -303,7 +310,11 @@ fn text(section: &Section, errors: &mut Errors) -> String {
         errors
             .add(
                 section.line,
-                format!("the text under `{}` cannot be taken", section.title),
+                located(
+                    section,
+                    Some("text"),
+                    format!("the text under `{}` cannot be taken", section.title),
+                ),
             )
             .cause(fault);
     }

@@ -103,28 +103,31 @@ impl Lines {
     }
 
     fn tell(&self, fault: Fault, errors: &mut Errors) {
-        let what = fault.to_string();
+        let (what, form) = (fault.to_string(), errors.form);
         match fault {
             Fault::Duplicate { first, second } => {
                 let what = match (self.heading(&first), self.heading(&second)) {
                     (Line(0), _) => what,
                     (Line(one), Line(two)) => format!("{what}, in lines {one} and {two}"),
                 };
+                let own = form.attribute("id", &format!("{}-2", first.id));
                 errors
                     .add(self.heading(&second), what)
                     .cause(format!(
                         "ids are unique among the {}s of an initiative",
                         first.need.level().word()
                     ))
-                    .hint(format!(
-                        "write an id of its own under one of them: `- id: {}-2`",
-                        first.id
-                    ));
+                    .hint(format!("write an id of its own under one of them: {own}"));
             }
             Fault::Unknown { at, nearest, .. } => {
                 let hint = match nearest {
-                    Some(near) => format!("the nearest id is `{near}`; names are separated by commas"),
-                    None => "an id is the slug of the title unless `- id:` says otherwise; names are separated by commas".into(),
+                    Some(near) => {
+                        format!("the nearest id is `{near}`; names are separated by commas")
+                    }
+                    None => format!(
+                        "an id is the slug of the title unless `{}` says otherwise; names are separated by commas",
+                        form.pick("- id:", "id")
+                    ),
                 };
                 let error = errors.add(self.at(at.need).1, what);
                 error
@@ -134,7 +137,11 @@ impl Lines {
             Fault::Itself { at } => {
                 errors
                     .add(self.at(at.need).1, what)
-                    .hint("a name is looked up as task, then plan, then phase; take it out, or write `after: none`");
+                    .cause(format!("{} waits for itself", self.placed(&at)))
+                    .hint(format!(
+                        "a name is looked up as task, then plan, then phase; take it out, or write {}",
+                        form.pick("`after: none`", "`after` as `none`")
+                    ));
             }
             Fault::Cycle { path } => self.tell_cycle(what, &path, errors),
             Fault::TooMany(_) => {

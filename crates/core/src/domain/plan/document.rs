@@ -43,6 +43,8 @@ pub struct Initiative {
     pub budget: Option<Usd>,
     /// Where its heading stands.
     pub line: Line,
+    /// Where its `budget` stands.
+    pub budget_line: Line,
 }
 
 /// A phase of a plan file.
@@ -118,6 +120,10 @@ pub struct Task {
     pub line: Line,
     /// Where its `after` stands.
     pub after_line: Line,
+    /// Where its `agent` stands.
+    pub agent_line: Line,
+    /// Where its `budget` stands.
+    pub budget_line: Line,
 }
 
 /// Whose work a task is.

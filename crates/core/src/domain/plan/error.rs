@@ -48,17 +48,50 @@ impl PlanError {
     }
 }
 
+/// How a plan is written, so that what helps is said in its language.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// A file with headings and lines.
+    Markdown,
+    /// Values with names: JSON, options of a command.
+    Plain,
+}
+
+impl Form {
+    /// An attribute as its author would write it.
+    pub(super) fn attribute(self, key: &str, value: &str) -> String {
+        match self {
+            Self::Markdown => format!("`- {key}: {value}`"),
+            Self::Plain => format!("`{key}` as `{value}`"),
+        }
+    }
+
+    /// The words for this form.
+    pub(super) fn pick<T>(self, markdown: T, plain: T) -> T {
+        match self {
+            Self::Markdown => markdown,
+            Self::Plain => plain,
+        }
+    }
+}
+
 /// The errors of one reading.
 pub(super) struct Errors {
     file: String,
+    pub(super) form: Form,
     told: Vec<PlanError>,
     untold: usize,
     spare: PlanError,
 }
 
 impl Errors {
-    /// Starts with none.
+    /// Starts with none, for a file.
     pub(super) fn new(file: &str) -> Self {
+        Self::in_form(file, Form::Markdown)
+    }
+
+    /// Starts with none, for a plan in this form.
+    pub(super) fn in_form(file: &str, form: Form) -> Self {
         let spare = PlanError {
             file: String::new(),
             line: 0,
@@ -68,6 +101,7 @@ impl Errors {
         };
         Self {
             file: file.to_owned(),
+            form,
             told: Vec::new(),
             untold: 0,
             spare,

@@ -76,7 +76,8 @@ fn is_mark(c: char) -> bool {
 
 /// The one of `known` that takes the fewest changed characters to reach from `word`; the first
 /// of equals.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     nearest_within(word, known, usize::MAX - 1)
 }
 

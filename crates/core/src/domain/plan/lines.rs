@@ -88,14 +88,46 @@ pub(super) fn attribute(line: &str) -> Option<(&str, &str)> {
 pub(super) struct Fence {
     mark: u8,
     length: usize,
+    /// It opens on the line of a list marker: the end of the list item ends it too.
+    in_item: bool,
+}
+
+/// What a line means to the fence that is open before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Inside {
+    /// It stands in the fence.
+    Stays,
+    /// It closes the fence.
+    Closes,
+    /// The fence was over before it.
+    Over,
 }
 
 impl Fence {
     /// Reads the line that opens a fence: up to three spaces, three or more of one mark, an info
-    /// string (which holds no backtick after backticks).
+    /// string (which holds no backtick after backticks). List markers may stand before it.
     pub(super) fn opening(line: &str) -> Option<Self> {
-        let (fence, info) = Self::run(line)?;
-        (fence.mark == b'~' || !info.contains('`')).then_some(fence)
+        let bare = without_markers(line);
+        let (fence, info) = Self::run(bare)?;
+        let in_item = bare.len() < line.len();
+        (fence.mark == b'~' || !info.contains('`')).then_some(Self { in_item, ..fence })
+    }
+
+    /// Whether nothing after it can be hidden by it: a heading ends it.
+    pub(super) fn is_in_item(self) -> bool {
+        self.in_item
+    }
+
+    /// What `line` means to this fence. The item around a fence is over at a line that would be
+    /// a heading, or that is escaped: no code of an item stands at column 0.
+    pub(super) fn meet(self, line: &str) -> Inside {
+        if self.in_item && (heading(line).is_some() || unescape(line).is_some()) {
+            Inside::Over
+        } else if self.is_closed_by(line) {
+            Inside::Closes
+        } else {
+            Inside::Stays
+        }
     }
 
     /// Reads a line that closes fences of the same mark that are not longer.
@@ -106,9 +138,14 @@ impl Fence {
             .then_some(fence)
     }
 
-    /// Whether `line` ends this fence.
-    pub(super) fn is_closed_by(self, line: &str) -> bool {
-        Self::closing(line).is_some_and(|end| end.mark == self.mark && end.length >= self.length)
+    /// Whether `line` closes this fence; in a list item it is indented as deep as the item.
+    fn is_closed_by(self, line: &str) -> bool {
+        let bare = if self.in_item {
+            line.trim_start_matches([' ', '\t'])
+        } else {
+            line
+        };
+        Self::closing(bare).is_some_and(|end| end.mark == self.mark && end.length >= self.length)
     }
 
     fn run(line: &str) -> Option<(Self, &str)> {
@@ -118,9 +155,35 @@ impl Fence {
             .first()
             .filter(|b| matches!(b, b'`' | b'~'))?;
         let length = bare.bytes().take_while(|b| *b == mark).count();
-        (line.len() - bare.len() <= 3 && length >= 3)
-            .then(|| (Self { mark, length }, &bare[length..]))
+        let fence = Self {
+            mark,
+            length,
+            in_item: false,
+        };
+        (line.len() - bare.len() <= 3 && length >= 3).then(|| (fence, &bare[length..]))
     }
+}
+
+/// What stands behind the list markers of a line, which may be several and indented; the line
+/// itself when it has none.
+fn without_markers(line: &str) -> &str {
+    let mut rest = line;
+    while let Some(item) = without_marker(rest.trim_start_matches([' ', '\t'])) {
+        rest = item;
+    }
+    rest
+}
+
+/// Takes `- `, `* `, `+ `, `1. ` or `1) ` off. One blank belongs to the marker.
+fn without_marker(line: &str) -> Option<&str> {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let signs: &[char] = match digits {
+        0 => &['-', '*', '+'],
+        1..=9 => &['.', ')'],
+        _ => return None,
+    };
+    let rest = line[digits..].strip_prefix(signs)?;
+    rest.strip_prefix([' ', '\t'])
 }
 
 /// Whether a line would read as a heading, an attribute or the opening of a fence.
@@ -142,13 +205,13 @@ pub(super) fn escape(text: &str, out: &mut String) {
     let closable = longest_closings(&lines);
     let mut fence: Option<Fence> = None;
     for (index, line) in lines.iter().enumerate() {
-        if let Some(open) = fence {
-            if open.is_closed_by(line) {
-                fence = None;
-            }
-        } else {
+        let met = fence.map_or(Inside::Over, |open| open.meet(line));
+        if met == Inside::Closes {
+            fence = None;
+        } else if met == Inside::Over {
             let opening = Fence::opening(line);
-            fence = opening.filter(|open| open.length <= closable[index + 1].of(open.mark));
+            fence = opening
+                .filter(|open| open.in_item || open.length <= closable[index + 1].of(open.mark));
             let stays = opening.is_some() && fence.is_some();
             let begins = index == 0 && attribute(line).is_some();
             if !stays
@@ -189,7 +252,9 @@ fn longest_closings(lines: &[&str]) -> Vec<Closings> {
     for (index, line) in lines.iter().enumerate().rev() {
         let mut here = found[index + 1];
         match Fence::closing(line) {
-            Some(Fence { mark: b'`', length }) => here.backticks = here.backticks.max(length),
+            Some(Fence {
+                mark: b'`', length, ..
+            }) => here.backticks = here.backticks.max(length),
             Some(Fence { length, .. }) => here.tildes = here.tildes.max(length),
             None => {}
         }
@@ -265,6 +330,39 @@ mod tests {
                 && !fence.is_closed_by("~~~~")
                 && !fence.is_closed_by("```` x")
         );
+    }
+
+    #[test]
+    fn a_fence_may_open_behind_list_markers() {
+        let in_item = |line| Fence::opening(line).map(|fence| fence.in_item);
+        for line in [
+            "- ```",
+            "* ~~~",
+            "1. ```sh",
+            "12)   ```",
+            "   - ```",
+            "- - ```",
+            "      + 1. ```",
+        ] {
+            assert_eq!(in_item(line), Some(true), "{line:?}");
+        }
+        assert_eq!(in_item("```"), Some(false));
+        for line in [
+            "-```",
+            "1.```",
+            "-     ```",
+            "a. ```",
+            "- x ```",
+            "1234567890. ```",
+        ] {
+            assert_eq!(in_item(line), None, "{line:?}");
+        }
+        let fence = Fence::opening("  - ```").unwrap();
+        assert_eq!(fence.meet("      ``` "), Inside::Closes);
+        assert_eq!(fence.meet("```"), Inside::Closes);
+        assert_eq!(fence.meet("    # x"), Inside::Stays);
+        assert_eq!(fence.meet("# x"), Inside::Over);
+        assert_eq!(fence.meet("\\# x"), Inside::Over);
     }
 
     #[test]

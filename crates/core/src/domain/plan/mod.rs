@@ -7,6 +7,7 @@
 //! The road of a file: bytes → lines → [`Section`]s → [`PlanDocument`] → [`Outline`] →
 //! [`Resolved`]. A plan in another form joins as sections; stored work joins as an outline.
 
+mod agents;
 mod attributes;
 mod build;
 mod check;
@@ -25,6 +26,7 @@ mod values;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use agents::agent_errors;
 pub use build::{build, build_task};
 pub use check::{check, outline};
 pub use document::{
@@ -32,7 +34,7 @@ pub use document::{
 };
 pub use error::PlanError;
 pub use export::{export, task_attributes};
-pub use id::{ID_BYTES, ID_CHARS, id_fault, slug};
+pub use id::{ID_BYTES, ID_CHARS, id_fault, nearest, slug};
 pub use lines::normal_text;
 pub use outline::{Fault, Named, Need, Outline, OutlinePhase, OutlinePlan, OutlineTask};
 pub use read::{PLAN_BYTES, read, read_bytes};

@@ -110,7 +110,7 @@ pub enum Fault {
         nearest: Option<String>,
     },
     /// A name in `after` that means the thing itself.
-    #[error("`{at}` waits for itself")]
+    #[error("a cycle: {at} → {at}")]
     Itself {
         /// Which.
         at: Named,

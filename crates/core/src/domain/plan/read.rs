@@ -4,7 +4,7 @@
 use super::build::{build_sections, finish};
 use super::document::{Line, PlanDocument};
 use super::error::{Errors, PlanError};
-use super::lines::{self, Fence};
+use super::lines::{self, Fence, Inside};
 use super::section::{Attribute, Section};
 
 /// The size of the largest plan file, bytes.
@@ -25,7 +25,8 @@ pub fn read_bytes(bytes: &[u8], name: &str) -> Result<PlanDocument, Vec<PlanErro
     } else if let Some(at) = bytes.iter().position(|b| *b == 0) {
         errors
             .add(line_of(bytes, at), "the file is binary")
-            .cause("it has a byte of value 0");
+            .cause("it has a byte of value 0")
+            .hint("a plan is a text file; name another");
     } else {
         match std::str::from_utf8(bytes) {
             Ok(text) => return read(text, name),
@@ -92,11 +93,13 @@ fn sections(text: &str, errors: &mut Errors) -> Vec<Section> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(lines::split(text)) {
         let here = Line(number);
-        if let Some((opened, _)) = fence {
-            if opened.is_closed_by(line) {
-                fence = None;
-            }
+        let met = fence.map_or(Inside::Over, |(opened, _)| opened.meet(line));
+        if met == Inside::Closes {
+            fence = None;
+        } else if met == Inside::Stays {
+            // It is neither a heading nor the opening of another fence.
         } else if let Some((level, title)) = lines::heading(line) {
+            fence = None;
             done.extend(open.take().map(Open::close));
             let section = Section {
                 line: here,
@@ -123,7 +126,7 @@ fn sections(text: &str, errors: &mut Errors) -> Vec<Section> {
             .add(line, "text before the first heading")
             .hint("begin the file with `# ` and the initiative's title");
     }
-    if let Some((_, line)) = fence {
+    if let Some((_, line)) = fence.filter(|(opened, _)| !opened.is_in_item()) {
         errors
             .add(line, "this code fence is never closed")
             .cause("it hides every heading below it")

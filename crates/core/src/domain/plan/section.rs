@@ -94,6 +94,8 @@ pub struct Section {
     pub text: String,
     /// Where it stands.
     pub line: Line,
+    /// Where it stands in a plan without lines, such as `phases[0].tasks[2]`; empty: at the top.
+    pub place: Option<String>,
 }
 
 impl Section {
@@ -106,7 +108,15 @@ impl Section {
             attributes: Vec::new(),
             text: String::new(),
             line: Line(0),
+            place: None,
         }
+    }
+
+    /// Says where it stands in a plan without lines.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
     }
 
     /// Adds an attribute as a file would write it.

@@ -27,6 +27,8 @@ pub(super) struct Bad {
     pub(super) cause: String,
     /// What helps.
     pub(super) hint: Option<String>,
+    /// A value that would do.
+    pub(super) better: Option<String>,
 }
 
 impl Bad {
@@ -34,6 +36,7 @@ impl Bad {
         Self {
             cause: cause.into(),
             hint: None,
+            better: None,
         }
     }
 
@@ -49,7 +52,7 @@ impl Bad {
 pub(super) fn any(value: &str) -> Result<&str, Bad> {
     let value = value.trim();
     if value.is_empty() {
-        Err(Bad::new("nothing stands after the colon").hint("write a value, or take the line out"))
+        Err(Bad::new("it is empty").hint("write a value, or take it out"))
     } else if value.len() > VALUE_BYTES {
         Err(Bad::new(format!("a value has at most {VALUE_BYTES} bytes")))
     } else if value.contains(is_unprintable) {
@@ -95,8 +98,8 @@ pub(super) fn id(value: &str) -> Result<String, Bad> {
         Some(cause) => {
             let better = slug(value).filter(|better| id_fault(better).is_none());
             Err(Bad {
-                cause: cause.into(),
-                hint: better.map(|better| format!("write `- id: {better}`")),
+                better,
+                ..Bad::new(cause)
             })
         }
     }

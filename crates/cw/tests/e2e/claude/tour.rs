@@ -124,7 +124,7 @@ fn summary_says_what_came_of_it(stage: &Stage, out: &str, plan: &str) {
         "permit: ",
         "never granted",
         BRANCH,
-        "cw task retry permit",
+        "cw task retry tour/permit",
     ] {
         assert!(out.contains(part), "no '{part}' in\n{out}");
     }

@@ -93,6 +93,7 @@ fn initiatives() -> impl Iterator<Item = Initiative> {
             text: format!("Users\ncan sign in.\n\t{n}"),
             base: format!("base-{n}"),
             max_agents: some(n, 3),
+            run_agents: some(n + 1, 5),
             agent: some(n, "claude".into()),
             budget: some(n, Usd(20_000_001)),
             status,

@@ -38,8 +38,40 @@ fn errors_without_lines_name_their_place() {
     );
     assert_eq!(
         errors[1].to_string(),
-        "-: unknown key `prio` under a `####` heading (of the task `Login`)"
+        "-: unknown key `prio` of a task (of the task `Login`)"
     );
+}
+
+#[test]
+fn errors_of_a_plan_without_lines_are_told_by_place_and_without_markdown() {
+    let at = |n: usize, title: &str| Section::new(Level::Task, title).at(format!("tasks[{n}]"));
+    let sections = vec![
+        initiative().at("").with("agents", "0"),
+        at(0, "A").with("id", "Not An Id"),
+        at(1, "🎉"),
+        at(2, "").with("touch", "a"),
+        at(3, "B").with("after", "b"),
+        at(4, "B").with("after", "nothing-like-it"),
+        Section::new(Level::Phase, "P").at("phases[0]"),
+    ];
+    let errors = build(sections, "-").expect_err("errors");
+    let told = super::told(&errors);
+    for word in [
+        "-: agents: `agents` cannot be `0`",
+        "tasks[0].id: `id` cannot be",
+        "write `id` as `not-an-id`",
+        "tasks[1].title: no id can be made",
+        "tasks[2].touch: unknown key `touch` of a task",
+        "nearest is `touches`",
+        "tasks[2].title: the task has no title",
+        "phases[0]: a phase after tasks",
+        "two tasks have the id `b`",
+    ] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    for sign in ["`- ", "`#", "line", "`\\\\"] {
+        assert!(!told.contains(sign), "{sign}: {told}");
+    }
 }
 
 #[test]

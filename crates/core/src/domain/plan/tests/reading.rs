@@ -160,6 +160,24 @@ fn fences_hide_headings_and_escapes_are_taken_away() {
 }
 
 #[test]
+fn a_fence_in_a_list_item_ends_with_its_closing_line_or_its_item() {
+    for item in [
+        "- ```\n  # comment\n  ```",
+        "1. ```sh\n   # comment\n   ```",
+        "- a\n  1. ~~~\n     # comment\n     ~~~",
+        "- - ```\n    # comment\n    ```",
+        "- ```sh\n  never closed",
+        "- ```sh\nclosed at column 0\n```",
+    ] {
+        let text = format!("# I\n#### A\n{item}\n#### B\n\n```\n#### no\n```\n");
+        let plan = plan(&text);
+        assert_eq!(tasks(&plan).len(), 2, "{text}");
+        assert_eq!(tasks(&plan)[0].text, item);
+        assert_eq!(tasks(&plan)[1].text, "```\n#### no\n```");
+    }
+}
+
+#[test]
 fn deeper_and_indented_headings_are_text() {
     let plan = plan("# I\n#### A\n##### B\n #### C\n#D\n");
     assert_eq!(tasks(&plan)[0].text, "##### B\n #### C\n#D");
@@ -266,7 +284,7 @@ const FAULTS: &[(&str, u32, &str, &str)] = &[
     (
         "# I\n#### A\n- after: a\n",
         3,
-        "`a` waits for itself",
+        "a cycle: a → a",
         "take it out",
     ),
     (

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::{
-    Initiative, Line, Phase, Plan, PlanDocument, Priority, Review, Task, TaskKind, export,
-    normal_text, read,
+    Initiative, Phase, Plan, PlanDocument, Priority, Review, Task, TaskKind, export, normal_text,
+    read,
 };
 use crate::domain::duration::Seconds;
 use crate::domain::money::Usd;
@@ -18,6 +18,8 @@ fn line() -> impl Strategy<Value = String> {
         2 => "\\\\{0,2}- {0,2}(id|after|verify|note|a b) ?: ?[a-z,# ]{0,8}",
         3 => " {0,4}(`{2,6}|~{2,6})[a-z` ~]{0,4}",
         1 => "\\\\{1,3} {0,4}(`{3,5}|~{3,5})[a-z]{0,2}",
+        3 => "\\\\{0,1} {0,4}([-*+]|[0-9]{1,2}[.)])[ \t]{1,5}([-*] )?(`{2,4}|~{3,4})[a-z]{0,2}",
+        1 => "[ \t]{2,7}(`{3,4}|~{3,4}) ?",
         1 => "[ \t\r]{0,4}",
         1 => "\u{feff}?- ?[a-z]{1,3}:",
     ]
@@ -83,8 +85,7 @@ fn task() -> impl Strategy<Value = Task> {
         budget: numbers.0.map(Usd),
         timeout: numbers.1.map(Seconds),
         attempts: numbers.2,
-        line: Line(0),
-        after_line: Line(0),
+        ..Task::default()
     })
 }
 
