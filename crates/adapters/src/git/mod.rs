@@ -20,6 +20,7 @@ mod foreign;
 pub mod fresh;
 mod holders;
 mod index;
+mod keep;
 mod land;
 mod lane;
 mod locks;
