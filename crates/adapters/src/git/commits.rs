@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cw_core::domain::oid::Oid;
@@ -20,8 +20,17 @@ const LONG_LINE: usize = 1_000;
 /// How long a configured identity is taken for granted: a merge need not ask for it each time.
 const REMEMBERED: Duration = Duration::from_secs(20);
 
-/// The identities configured in repositories, by git folder, for a short while.
-pub(super) type Identities = Mutex<HashMap<PathBuf, (Instant, Identity)>>;
+/// So many commits' trees are remembered.
+const MANY_TREES: usize = 1_000;
+
+/// What need not be asked of git each time.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The identities configured in repositories, by git folder, for a short while.
+    identities: Mutex<HashMap<PathBuf, (Instant, Identity)>>,
+    /// The trees of commits made here, which never change.
+    trees: Mutex<HashMap<Oid, Oid>>,
+}
 
 /// In whose name commits are made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +43,8 @@ impl Repo<'_> {
     /// The identity that the user configured, or that of `cw`.
     pub(super) fn identity(&self) -> Result<Identity, GitError> {
         let known = || {
-            self.identities
+            self.memory
+                .identities
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
@@ -89,7 +99,23 @@ impl Repo<'_> {
             git = git.args(["-p", parent.as_str()]);
         }
         let git = signed_as(git.args(["-F", "-"]), &self.identity()?, at);
-        oid_of(&git.input(compose(message).into_bytes()).succeed()?)
+        let commit = oid_of(&git.input(compose(message).into_bytes()).succeed()?)?;
+        let mut trees = self.trees();
+        if trees.len() >= MANY_TREES {
+            trees.clear();
+        }
+        trees.insert(commit.clone(), tree.clone());
+        Ok(commit)
+    }
+
+    /// The tree of a commit that was made here not long ago.
+    pub(super) fn known_tree(&self, commit: &Oid) -> Option<Oid> {
+        self.trees().get(commit).cloned()
+    }
+
+    fn trees(&self) -> MutexGuard<'_, HashMap<Oid, Oid>> {
+        let trees = &self.memory.trees;
+        trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -26,8 +26,8 @@ pub(super) enum Merge {
 }
 
 impl Repo<'_> {
-    /// Merges two commits, which must exist (see [`Repo::is_ancestor`]): git's exit code does not
-    /// tell a conflict from a bad name. The attributes are those of `ours`, not of whatever is checked out.
+    /// Merges two commits. Git's exit code does not tell a conflict from a bad name; that it names
+    /// a tree does. The attributes are those of `ours`, not of whatever is checked out.
     pub(super) fn merge_trees(&self, ours: &Oid, theirs: &Oid) -> Result<Merge, GitError> {
         let merge = [
             "merge-tree",
@@ -75,7 +75,20 @@ impl Repo<'_> {
         message: &CommitMessage,
         at: Timestamp,
     ) -> Result<Trialled, GitError> {
-        match self.merge_trees(ours, theirs)? {
+        let merge = self.merge_trees(ours, theirs)?;
+        self.commit_merge(merge, ours, theirs, message, at)
+    }
+
+    /// Makes the commit of a merge of two commits that came out clean.
+    fn commit_merge(
+        &self,
+        merge: Merge,
+        ours: &Oid,
+        theirs: &Oid,
+        message: &CommitMessage,
+        at: Timestamp,
+    ) -> Result<Trialled, GitError> {
+        match merge {
             Merge::Conflict { paths, messages } => Ok(Trialled::Conflict { paths, messages }),
             Merge::Clean { tree } => {
                 let commit =
@@ -108,10 +121,18 @@ fn messages<'m>(mut parts: impl Iterator<Item = &'m [u8]>) -> Vec<String> {
 
 /// Tries to merge work into the integration tip.
 pub(super) fn trial(repo: &Repo<'_>, ask: &Trial) -> Result<Trialled, GitError> {
-    if repo.is_ancestor(&ask.head, &ask.tip)? {
+    let merge = repo.merge_trees(&ask.tip, &ask.head)?;
+    // What is in already merges into what the tip holds: only then git has to be asked.
+    let brings = match &merge {
+        Merge::Clean { tree } => repo
+            .known_tree(&ask.tip)
+            .is_some_and(|known| known != *tree),
+        Merge::Conflict { .. } => true,
+    };
+    if !brings && repo.is_ancestor(&ask.head, &ask.tip)? {
         return Ok(Trialled::AlreadyIn);
     }
-    repo.merge_commits(&ask.tip, &ask.head, &ask.message, ask.at)
+    repo.commit_merge(merge, &ask.tip, &ask.head, &ask.message, ask.at)
 }
 
 /// Moves the integration branch and records the merge.

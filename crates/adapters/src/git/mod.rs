@@ -45,7 +45,7 @@ use cw_core::ports::workspaces::{
     Released, SyncBranch, Synced, Trial, Trialled, WorkspaceError, Workspaces, Worktree,
 };
 
-use commits::Identities;
+use commits::Memory;
 pub use door::{Door, User};
 use error::GitError;
 use locks::Locks;
@@ -58,7 +58,7 @@ pub struct GitWorkspaces {
     door: Door,
     root: Root,
     locks: Locks,
-    identities: Identities,
+    memory: Memory,
 }
 
 impl GitWorkspaces {
@@ -70,7 +70,7 @@ impl GitWorkspaces {
             door,
             root,
             locks: Locks::default(),
-            identities: Identities::default(),
+            memory: Memory::default(),
         })
     }
 
@@ -81,7 +81,7 @@ impl GitWorkspaces {
         what: &str,
         work: impl FnOnce(&Repo<'_>) -> Result<T, GitError>,
     ) -> Result<T, WorkspaceError> {
-        Repo::open(&self.door, &self.locks, &self.identities, repo)
+        Repo::open(&self.door, &self.locks, &self.memory, repo)
             .and_then(|repo| work(&repo))
             .map_err(|e| e.explain(what))
     }

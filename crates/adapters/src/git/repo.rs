@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cw_core::domain::oid::Oid;
 
-use super::commits::Identities;
+use super::commits::Memory;
 use super::door::{Door, Git, Output};
 use super::error::GitError;
 use super::locks::Locks;
@@ -23,7 +23,7 @@ const LONG_PATH: usize = 300;
 pub(super) struct Repo<'a> {
     pub(super) door: &'a Door,
     pub(super) locks: &'a Locks,
-    pub(super) identities: &'a Identities,
+    pub(super) memory: &'a Memory,
     /// The main checkout.
     pub(super) root: PathBuf,
     /// The git folder that all worktrees share.
@@ -34,7 +34,7 @@ impl<'a> Repo<'a> {
     pub(super) fn open(
         door: &'a Door,
         locks: &'a Locks,
-        identities: &'a Identities,
+        memory: &'a Memory,
         root: &Path,
     ) -> Result<Self, GitError> {
         let own = root.join(".git");
@@ -46,7 +46,7 @@ impl<'a> Repo<'a> {
         Ok(Self {
             door,
             locks,
-            identities,
+            memory,
             root: root.to_owned(),
             common,
         })
