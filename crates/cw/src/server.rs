@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cw_adapters::agent::{Setup as AgentSetup, Shell, ShimAgents};
 use cw_adapters::clock::{RandomIds, SystemClock};
-use cw_adapters::git::{Door, GitWorkspaces};
-use cw_adapters::home::Home;
+use cw_adapters::git::{Door, GitWorkspaces, User};
+use cw_adapters::home::{Home, HomeError};
 use cw_adapters::settings::TomlSettings;
 use cw_adapters::sqlite::SqliteStore;
 use cw_core::ports::settings::Clock as _;
@@ -30,10 +30,9 @@ pub(crate) fn run(
     }
     home.create()
         .map_err(|error| fault("the data folder cannot be used", &error))?;
-    let _lock = home.lock_server().map_err(|error| {
-        ErrorView::new(ErrorCode::Refused, "a server runs already")
-            .cause(error.to_string())
-            .hint("`cw server status` shows it; another CW_HOME has a server of its own")
+    let _lock = home.lock_server().map_err(|error| match error {
+        HomeError::Taken { pid } => taken(pid),
+        other => fault("the data folder cannot be used", &other),
     })?;
     let filter = std::env::var("CW_LOG").ok();
     let _logging = logs::start(&home.logs(), !background, filter.as_deref())
@@ -48,16 +47,42 @@ pub(crate) fn run(
     })
 }
 
+/// Tells that another server has this home. `background` knows it by these words.
+fn taken(pid: Option<u32>) -> ErrorView {
+    let cause = pid.map_or_else(
+        || "another process has its lock".to_owned(),
+        |pid| format!("it is process {pid}"),
+    );
+    ErrorView::new(ErrorCode::Refused, "a server runs already")
+        .cause(cause)
+        .hint(
+            "`cw server status` shows it, `cw server stop` ends it; \
+             another CW_HOME has a server of its own",
+        )
+}
+
 fn fault(what: &str, cause: &dyn std::fmt::Display) -> ErrorView {
     ErrorView::new(ErrorCode::Internal, what)
         .cause(cause.to_string())
         .hint("`cw doctor` checks the installation; CW_HOME names another folder")
 }
 
+/// Who the user says to be by git's variables. Nothing else of them reaches git.
+fn user() -> User {
+    let said = |names: [&str; 2]| {
+        let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+        values.find(|value| !value.trim().is_empty())
+    };
+    User {
+        name: said(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"]),
+        email: said(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]),
+    }
+}
+
 fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
     let store = SqliteStore::open(&home.db())
         .map_err(|error| fault("the database cannot be opened", &error))?;
-    let workspaces = GitWorkspaces::new(Door::default(), &home.worktrees())
+    let workspaces = GitWorkspaces::new(Door::default().user(user()), &home.worktrees())
         .map_err(|error| fault(&error.what, &error.cause))?;
     let agents = AgentSetup {
         cw: crate::host::program(),

@@ -216,11 +216,11 @@ impl Ports {
 
     fn start(&self, work: StartWork) -> Result<Outcome, Failure> {
         let mut order = work.order;
-        for name in &work.pass_env {
-            if let Some(value) = self.secrets.get(work.project, name) {
-                order.env.push((name.into(), value.into()));
-            }
-        }
+        let values = self.secrets.of(work.task, work.initiative, &work.pass_env);
+        let values = values.into_iter();
+        order
+            .env
+            .extend(values.map(|(name, value)| (name.into(), value.into())));
         self.agents.start(&order)?;
         Ok(Outcome::Done)
     }

@@ -217,7 +217,7 @@ async fn caller(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Resu
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         // A connection over TCP has no process to look at.
         if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() {
-            peer.check(app).await?;
+            peer.check().await?;
         }
         return Ok(Caller::User);
     };

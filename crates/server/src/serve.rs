@@ -25,10 +25,11 @@ use crate::handlers;
 use crate::hands::Performers;
 use crate::lanes::Lanes;
 use crate::outcomes::Outcomes;
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 use crate::perform::Ports;
 use crate::rpc::{Desk, router};
 use crate::tcp::{self, Guard};
+use crate::tidy;
 use crate::work::Places;
 
 /// How long open requests may take once the server is to end.
@@ -101,9 +102,10 @@ async fn run(mut setup: Setup, ready: impl FnOnce()) -> Result<(), ServeError> {
     let tcp = listen_on_tcp(&mut setup).await?;
     let (app, engine) = open(setup).await?;
     let local = answer(&app, listener, tcp);
+    tidy::start(app.clone());
     tracing::info!(socket = %socket.display(), "serving");
     ready();
-    wait_for_end(&app).await;
+    wait_for_end(&app).await?;
     if stops_agents {
         stop_agents(&app).await;
     }
@@ -188,7 +190,7 @@ fn answer(
         drop(tokio::spawn(serving.into_future()));
     }
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(ends());
+    let serving = axum::serve(Door::new(listener, app), service).with_graceful_shutdown(ends());
     tokio::spawn(serving.into_future())
 }
 
@@ -275,26 +277,25 @@ fn listen(path: &Path) -> Result<UnixListener, ServeError> {
     Ok(listener)
 }
 
-/// Waits for SIGTERM, SIGINT or a request to stop. A second SIGINT ends at once.
-async fn wait_for_end(app: &App) {
+/// Waits for SIGTERM, SIGINT or a request to stop. From then on the next signal ends at once,
+/// whatever is still being stopped or saved.
+async fn wait_for_end(app: &App) -> Result<(), ServeError> {
     use tokio::signal::unix::{SignalKind, signal};
+    let heed = |kind| signal(kind).map_err(system("no signals for the server"));
+    let mut terminate = heed(SignalKind::terminate())?;
+    let mut interrupt = heed(SignalKind::interrupt())?;
     let mut ending = app.ending.subscribe();
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        let _ = ending.wait_for(|ending| *ending).await;
-        return;
-    };
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM"),
-        _ = interrupt.recv() => {
-            tracing::info!("SIGINT; once more ends at once");
-            tokio::spawn(async move {
-                interrupt.recv().await;
-                std::process::exit(130);
-            });
-        }
-        _ = ending.wait_for(|ending| *ending) => {}
+        _ = terminate.recv() => tracing::info!("SIGTERM; another signal ends at once"),
+        _ = interrupt.recv() => tracing::info!("SIGINT; another signal ends at once"),
+        _ = ending.wait_for(|ending| *ending) => tracing::info!("asked to end; a signal ends at once"),
     }
+    tokio::spawn(async move {
+        let code = tokio::select! {
+            _ = terminate.recv() => 143,
+            _ = interrupt.recv() => 130,
+        };
+        std::process::exit(code);
+    });
+    Ok(())
 }

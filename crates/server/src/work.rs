@@ -7,7 +7,7 @@ use cw_core::app::{ALLOW, ALLOW_ALWAYS, DENY, Outcome};
 use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
-use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TurnId};
+use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
@@ -88,7 +88,8 @@ pub struct PrepareWork {
 /// A turn to be started.
 pub struct StartWork {
     pub(crate) order: TurnOrder,
-    pub(crate) project: ProjectId,
+    pub(crate) task: TaskId,
+    pub(crate) initiative: InitiativeId,
     /// Names of variables whose values are in memory only.
     pub(crate) pass_env: Vec<String>,
 }
@@ -300,7 +301,8 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
     };
     Some(Work::Start(Box::new(StartWork {
         order,
-        project: scene.project.id,
+        task: scene.task.id,
+        initiative: scene.initiative.id,
         pass_env: agent.pass_env,
     })))
 }

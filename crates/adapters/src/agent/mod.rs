@@ -21,6 +21,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use cw_core::ports::agents::{
@@ -39,6 +40,19 @@ pub use shim::{BEGUN, TAKEN, UNUSABLE, shim_main};
 
 /// How much longer than its grace periods a stop may take before the tree is killed from here.
 const STOP_SLACK: Duration = Duration::from_secs(20);
+
+/// Longer grace periods are not waited for: the agent can write into the file that tells them.
+const GRACE_CAP: Duration = Duration::from_secs(60);
+
+/// How long after that the shim may still take to see that its program is gone, before it is
+/// killed too.
+const SHIM_SLACK: Duration = Duration::from_secs(5);
+
+/// How often a shim is asked to go on that has not told yet how its start went.
+const START_LOOK: Duration = Duration::from_secs(1);
+
+/// After this long a run that was begun counts as started, whatever its shim does not tell.
+const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the adapter works.
 #[derive(Clone, Debug)]
@@ -140,7 +154,7 @@ impl Agents for ShimAgents {
             .map_err(|err| system("keeping the memo", &err))?;
         let document = serde_json::to_vec(&self.shim_order(order, launch, &folder))
             .map_err(|err| system("writing the order", &err.into()))?;
-        let code = run_shim(&self.setup.cw, folder.dir(), &document)
+        let code = run_shim(&self.setup.cw, &folder, &document)
             .map_err(|err| system("starting the shim", &err))?;
         match code {
             Some(0) => Ok(Started::Now),
@@ -220,15 +234,20 @@ impl Agents for ShimAgents {
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
             .collect();
-        let patience = STOP_SLACK.saturating_add(folder.grace().min(Duration::from_secs(3600)));
+        let patience = STOP_SLACK.saturating_add(folder.grace().min(GRACE_CAP));
         let until = Instant::now() + patience;
         let mut ear = Ear::open(folder.dir());
         let mut told = false;
         while let RunState::Alive { .. } = state_of(&folder)? {
+            // The agent may have stopped it, and may do so again.
+            orphans::wake_shim(&folder);
             told = told || tell(folder.dir(), &format!("stop {word}")).is_ok();
             if Instant::now() > until {
                 // The shim ends by itself once the program is gone.
                 end_orphans(&folder, run)?;
+            }
+            if Instant::now() > until + SHIM_SLACK {
+                orphans::end_shim(&folder);
             }
             ear.wait(Duration::from_millis(500));
             if !ear.hears() {
@@ -297,14 +316,30 @@ fn system(doing: &str, err: &io::Error) -> AgentsError {
 }
 
 /// Gives the order to a shim and waits until it has started the program or has failed.
-fn run_shim(cw: &Path, run_dir: &Path, document: &[u8]) -> io::Result<Option<i32>> {
-    let mut child = spawn::shim(cw, run_dir, false)?;
+fn run_shim(cw: &Path, folder: &RunFolder, document: &[u8]) -> io::Result<Option<i32>> {
+    let mut child = spawn::shim(cw, folder.dir(), false)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A shim that finds the run taken does not read its order.
         let _ = stdin.write_all(document);
     }
     drop(child.stdout.take());
-    Ok(child.wait()?.code())
+    let (ended, end) = channel();
+    std::thread::spawn(move || {
+        let _ = ended.send(child.wait());
+    });
+    let until = Instant::now() + START_PATIENCE;
+    loop {
+        match end.recv_timeout(START_LOOK) {
+            Ok(status) => return Ok(status?.code()),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            // A program may hold its shim before that could say that all is well.
+            Err(RecvTimeoutError::Timeout) if Instant::now() < until => {
+                orphans::wake_shim(folder);
+            }
+            Err(RecvTimeoutError::Timeout) if folder.started().is_some() => return Ok(Some(0)),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

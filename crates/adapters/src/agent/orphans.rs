@@ -1,8 +1,11 @@
 //! Ends what a run may have left behind when no shim watches over it: found by the run's marker
-//! in the environment, and by the control group that its shim wrote down.
+//! in the environment, and by the control group that its shim wrote down. Also ends a shim that
+//! does not do its duty any more.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::environ::MARKER;
 use super::procs;
@@ -35,6 +38,34 @@ pub(super) fn end(folder: &RunFolder) -> Result<(), usize> {
             return Err(found.len());
         }
         procs::strike(&found, &mut known);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Lets the run's shim go on, in case its agent has stopped it.
+pub(super) fn wake_shim(folder: &RunFolder) {
+    for shim in procs::shims(folder.dir()) {
+        procs::signal(&shim, Signal::CONT);
+    }
+}
+
+/// Kills the run's shim. What is below it goes first, while it still adopts whoever loses a
+/// parent: those who dropped the marker would not be found without it.
+pub(super) fn end_shim(folder: &RunFolder) {
+    let until = Instant::now() + PATIENCE;
+    let mut known = BTreeSet::new();
+    loop {
+        let shims = procs::shims(folder.dir());
+        let all = procs::with_descendants(shims.clone());
+        let below: Vec<_> = all
+            .into_iter()
+            .filter(|seen| !shims.contains(seen))
+            .collect();
+        if below.is_empty() || Instant::now() > until {
+            procs::strike(&shims, &mut known);
+            return;
+        }
+        procs::strike(&below, &mut known);
         std::thread::sleep(Duration::from_millis(1));
     }
 }

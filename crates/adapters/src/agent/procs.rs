@@ -146,6 +146,21 @@ pub(super) fn marked(name: &str, value: &Path) -> Vec<Seen> {
     }
 }
 
+/// The shims of a run folder, by their words: `… shim RUN-DIR`.
+pub(super) fn shims(dir: &Path) -> Vec<Seen> {
+    let is_shim = |seen: &Seen| {
+        let words = read_capped(seen.pid, "cmdline").unwrap_or_default();
+        let mut words = words.split(|b| *b == 0).skip(1);
+        words.next() == Some(b"shim") && words.next() == Some(dir.as_os_str().as_bytes())
+    };
+    // The words come after the start time: a number that went to somebody else in between is not
+    // signalled.
+    all_pids()
+        .filter_map(look)
+        .filter(|seen| !seen.dead && is_shim(seen))
+        .collect()
+}
+
 /// What a process shows of its environment.
 enum Environment {
     /// Entries, each ended by a zero byte.

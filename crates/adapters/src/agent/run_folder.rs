@@ -1,5 +1,6 @@
 //! A run folder, read from outside: whether its run never began, lives, ended or crashed. Believes
-//! a held lock and the files, never a process id. Writes nothing but the memo.
+//! a held lock before the files, since the agent can write those too, and never a process id.
+//! Writes nothing but the memo.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -114,15 +115,11 @@ impl RunFolder {
 
     /// What it says about its run. A record that cannot be read counts as none.
     pub fn state(&self) -> io::Result<RunState> {
-        if let Some(exit) = self.exit() {
-            return Ok(RunState::Finished(exit));
-        }
         if self.locked()? {
             return Ok(RunState::Alive {
                 pid: self.started().and_then(|s| s.pid),
             });
         }
-        // It may have ended between the two looks.
         if let Some(exit) = self.exit() {
             return Ok(RunState::Finished(exit));
         }
@@ -256,7 +253,19 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_record_wins_and_half_of_one_is_none() {
+    fn an_exit_record_beside_a_held_lock_is_not_believed() {
+        let run = Scratch::new("forged");
+        run.put(STARTED, r#"{"pid":1}"#);
+        run.put(EXIT, r#"{"code":0}"#);
+        let lock = File::create(run.0.dir.join(LOCK)).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert_eq!(run.0.state().unwrap(), RunState::Alive { pid: Some(1) });
+        drop(lock);
+        assert!(matches!(run.0.state().unwrap(), RunState::Finished(_)));
+    }
+
+    #[test]
+    fn an_exit_record_ends_a_run_and_half_of_one_is_none() {
         let run = Scratch::new("exit");
         run.put(STARTED, "{");
         run.put(EXIT, r#"{"code":0"#);

@@ -26,6 +26,9 @@ const WINDOW: usize = 512 << 10;
 /// A run is looked at this often even if it says nothing.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// Whoever is told may gather this long before passing it on; then it is asked once more.
+const PACE: Duration = Duration::from_secs(1);
+
 struct Watch<'a> {
     folder: &'a RunFolder,
     reader: Box<dyn Reader>,
@@ -37,6 +40,8 @@ struct Watch<'a> {
     pid: Option<u32>,
     /// Since when the program should be gone.
     idle_since: Option<Instant>,
+    /// When something was read last, until [`PACE`] has gone by with nothing new.
+    fresh_since: Option<Instant>,
 }
 
 /// Follows the run in `folder`; see [`cw_core::ports::agents::Agents::follow`].
@@ -54,6 +59,7 @@ pub(super) fn follow(
         last_output_at: None,
         pid: None,
         idle_since: None,
+        fresh_since: None,
     };
     let mut ear = Ear::open(folder.dir());
     loop {
@@ -84,7 +90,7 @@ pub(super) fn follow(
             ear = Ear::open(folder.dir());
         }
         let patience = watch.patience(follow.linger);
-        ear.wait(patience);
+        ear.wait(watch.unless_fresh(patience));
     }
 }
 
@@ -98,6 +104,24 @@ fn failed(doing: &str, err: &io::Error) -> AgentsError {
 impl Watch<'_> {
     /// Reads what there is, in portions, and tells each.
     fn read_all(
+        &mut self,
+        over: bool,
+        on: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        let before = self.at;
+        let gathered = self
+            .fresh_since
+            .is_some_and(|since| since.elapsed() >= PACE);
+        let told = self.read_and_tell(over, on)?;
+        if self.at != before {
+            self.fresh_since = Some(Instant::now());
+        } else if gathered {
+            self.fresh_since = None;
+        }
+        Ok(told)
+    }
+
+    fn read_and_tell(
         &mut self,
         over: bool,
         on: &mut dyn FnMut(Batch) -> ControlFlow<()>,
@@ -180,6 +204,14 @@ impl Watch<'_> {
             return LOOK;
         }
         left.min(LOOK)
+    }
+
+    /// Shortens a wait where something may have been gathered that nobody was told of.
+    fn unless_fresh(&self, patience: Duration) -> Duration {
+        match self.fresh_since {
+            Some(since) => PACE.saturating_sub(since.elapsed()).min(patience),
+            None => patience,
+        }
     }
 
     fn end(&self, state: RunState) -> Ending {

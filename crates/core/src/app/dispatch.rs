@@ -16,6 +16,9 @@ use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState}
 
 use super::{initiative, request, tasks, turn};
 
+/// What a program printed is told within this time: it is not silent before.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
 /// Gives free places to turns and tasks until there are none.
 pub(super) fn run(tx: &mut Txn) {
     cut_branches(tx);
@@ -238,7 +241,7 @@ fn overdue(tx: &Txn, id: TurnId) -> Option<StopReason> {
     let silent_since = agent.last_output_at.unwrap_or(started).max(started);
     let late = if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
         Some(StopReason::Timeout)
-    } else if tx.now.since(silent_since) > config.stall {
+    } else if tx.now.since(silent_since) > config.stall + TOLD_WITHIN {
         Some(StopReason::Stalled)
     } else {
         None

@@ -32,6 +32,38 @@ fn a_folder_that_is_no_repository() {
 }
 
 #[test]
+fn a_folder_that_is_not_there() {
+    let stage = Stage::bare();
+    let nowhere = stage.root().join("nowhere");
+    let ran = stage.cw(&["-C", nowhere.to_str().unwrap(), "task", "list"]);
+    refused(&ran, 2, &["there is no folder", "cause: "]);
+}
+
+#[test]
+fn folders_that_are_named_relative_to_others() {
+    let stage = Stage::bare();
+    stage.git(&["clone", "-q", ".", "../other"]);
+    let root = stage.root().to_str().unwrap();
+    for args in [
+        &["-C", root, "init", "other"][..],
+        &["init", "other", "-C", root],
+    ] {
+        stage.cw(args).expect(0);
+    }
+    stage.cw(&["init", "../other"]).expect(0);
+    assert_eq!(stage.json(&["server", "status"])["projects"], 1);
+}
+
+#[test]
+fn a_stopped_server_is_told_from_one_that_did_not_run() {
+    let stage = Stage::new();
+    let pid = stage.server_pid().unwrap();
+    let stop = || stage.cw(&["server", "stop"]).expect(0);
+    assert_eq!(stop(), format!("stopped (process {pid})\n"));
+    assert_eq!(stop(), "no server runs\n");
+}
+
+#[test]
 fn a_repository_that_is_not_registered() {
     let stage = Stage::bare();
     refused(&stage.cw(&["task", "list"]), 4, &["cw init"]);
@@ -249,7 +281,10 @@ fn a_second_server_is_refused_and_the_first_goes_on() {
     let stage = Stage::new();
     let pid = stage.server_pid();
     let ran = stage.cw(&["serve"]);
-    refused(&ran, 4, &["runs already", &pid.unwrap().to_string()]);
+    refused(&ran, 4, &["runs already", "cw server stop"]);
+    assert_eq!(ran.err.matches("runs already").count(), 1, "{ran:?}");
+    let cause = format!("cause: it is process {}\n", pid.unwrap());
+    assert!(ran.err.contains(&cause), "{ran:?}");
     assert_eq!(stage.server_pid(), pid);
     stage.cw(&["server", "start"]).expect(0);
     assert_eq!(stage.server_pid(), pid);

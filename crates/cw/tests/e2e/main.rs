@@ -9,7 +9,9 @@
 
 mod agents;
 mod bad_input;
+mod callers;
 mod claude;
+mod ending;
 mod kills;
 mod main_job;
 mod stage;

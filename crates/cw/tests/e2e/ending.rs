@@ -1,0 +1,58 @@
+//! A server that is told to end, and then told again because it takes too long.
+
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::stage::Stage;
+use crate::tokens::call;
+
+/// A server in the foreground that ends its agents with itself, and an agent that will not go.
+fn with_a_stubborn_agent() -> (Stage, Child) {
+    let stage = Stage::new();
+    stage.cw(&["server", "stop"]).expect(0);
+    let server = stage.start(&["serve", "--stop-agents"]);
+    let ready = stage.tools.join("ready");
+    stage.wait("the server", || {
+        let status = stage.cw(&["server", "status", "--no-autostart"]);
+        (status.code == 0).then_some(())
+    });
+    let prompt = format!(
+        "trap '' INT TERM; touch {}; while :; do sleep 0.1; done",
+        ready.display()
+    );
+    stage.cw(&["spawn", &prompt, "--name", "soho"]).expect(0);
+    stage.wait("the agent", || ready.exists().then_some(()));
+    (stage, server)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// The log is read by itself: the server may not answer any more.
+fn ends_at_once(stage: &Stage, mut server: Child, sent: Signal, code: i32) {
+    while !stage.log().contains("ends at once") {
+        assert!(server.try_wait().unwrap().is_none(), "{}", stage.log());
+        std::thread::yield_now();
+    }
+    signal(&server, sent);
+    assert_eq!(server.wait().unwrap().code(), Some(code), "{}", stage.log());
+}
+
+#[test]
+fn a_second_signal_of_another_kind_ends_at_once() {
+    let (stage, server) = with_a_stubborn_agent();
+    signal(&server, Signal::TERM);
+    ends_at_once(&stage, server, Signal::INT, 130);
+}
+
+#[test]
+fn a_signal_after_a_request_to_end_ends_at_once() {
+    let (stage, server) = with_a_stubborn_agent();
+    let (status, _) = call(&stage, "server.stop", None, &json!({}));
+    assert_eq!(status, 200);
+    ends_at_once(&stage, server, Signal::TERM, 143);
+}
