@@ -1,12 +1,12 @@
 //! The top of the command line: the global flags, the list of commands, usage errors.
 
 use crate::commands as c;
-use crate::failure::{Exit, usage};
+use crate::failure::Exit;
 use crate::render::output::Output;
 use crate::session::Globals;
+use crate::wrong_usage;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use cw_wire::ErrorView;
 use std::ffi::OsString;
 
 /// Runs coding agents side by side on one git repository, and merges what they do.
@@ -188,69 +188,14 @@ pub(crate) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
             Exit::DONE.0
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {
-            out.note(&error.render().to_string());
+            out.text(&error.render().to_string());
             Exit::USAGE.0
         }
         _ => {
-            out.error(&view(&error.render().to_string(), args));
+            out.error(&wrong_usage::view(&error.render().to_string(), args));
             Exit::USAGE.0
         }
     }
-}
-
-/// Reads clap's own message into what, why and hint.
-fn view(text: &str, args: &[OsString]) -> ErrorView {
-    let mut message = Vec::new();
-    let mut usage_line = None;
-    let mut tips = Vec::new();
-    let mut paragraphs = text.split("\n\n").map(str::trim_end);
-    if let Some(first) = paragraphs.next() {
-        let first = first.trim_start_matches("error: ");
-        message.extend(first.lines().map(str::trim).filter(|line| !line.is_empty()));
-    }
-    for paragraph in paragraphs {
-        for line in paragraph.lines().map(str::trim) {
-            if let Some(tip) = line.strip_prefix("tip: ") {
-                tips.push(tip.to_owned());
-            } else if let Some(line) = line.strip_prefix("Usage: ") {
-                usage_line = Some(line.to_owned());
-            } else if line.starts_with('[') {
-                message.push(line);
-            }
-        }
-    }
-    if message
-        .first()
-        .is_some_and(|line| line.starts_with("Usage:") || line.contains("Usage: "))
-    {
-        message = vec!["a command is missing"];
-    }
-    let mut error = usage(if message.is_empty() {
-        "wrong usage".to_owned()
-    } else {
-        message.join(" ")
-    });
-    error.cause = usage_line.map(|line| format!("usage: {line}"));
-    tips.push(format!(
-        "`{} --help` shows how it is used",
-        command_path(args)
-    ));
-    error.hint(tips.join("\n"))
-}
-
-/// The words of a command line that name its command.
-fn command_path(args: &[OsString]) -> String {
-    let mut path = "cw".to_owned();
-    let mut command = Cli::command();
-    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
-        let Some(found) = command.find_subcommand(word).cloned() else {
-            continue;
-        };
-        path.push(' ');
-        path.push_str(found.get_name());
-        command = found;
-    }
-    path
 }
 
 #[cfg(test)]
@@ -261,15 +206,95 @@ mod tests {
         line.split_whitespace().map(OsString::from).collect()
     }
 
-    fn refusal(line: &str) -> ErrorView {
-        let args = words(line);
-        let error = parse(&args, "0").map(|_| ()).unwrap_err();
-        view(&error.render().to_string(), &args)
-    }
-
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Calls `look` with every command below this one, and the words that call it.
+    fn walk(command: &clap::Command, path: &str, look: &mut dyn FnMut(&clap::Command, &str)) {
+        for below in command.get_subcommands() {
+            let path = format!("{path} {}", below.get_name());
+            look(below, &path);
+            walk(below, &path, look);
+        }
+    }
+
+    #[test]
+    fn what_is_said_after_the_help_fits_a_terminal_and_has_examples() {
+        walk(&Cli::command(), "cw", &mut |command, path| {
+            let text = command.get_after_help().map(ToString::to_string);
+            let text = text.unwrap_or_default();
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{path}: {line}");
+            }
+            let told = ["initiative", "worktree", "server", "merge"];
+            let word = path.split(' ').nth(1).unwrap_or_default();
+            if told.contains(&word) {
+                assert!(text.contains("Examples:"), "{path}");
+            }
+        });
+    }
+
+    #[test]
+    fn no_argument_of_a_command_has_the_id_of_a_global_one() {
+        let globals = <Globals as clap::Args>::augment_args(clap::Command::new("cw"));
+        let ids: Vec<_> = globals.get_arguments().map(clap::Arg::get_id).collect();
+        assert_eq!(ids.len(), 5);
+        // Not built: the global arguments are not handed down yet.
+        walk(&Cli::command(), "cw", &mut |command, path| {
+            for arg in command.get_arguments() {
+                assert!(!ids.contains(&arg.get_id()), "{path}: {}", arg.get_id());
+            }
+        });
+    }
+
+    #[test]
+    fn every_command_takes_the_global_flags() {
+        let mut seen = 0;
+        walk(&Cli::command(), "cw", &mut |_, path| {
+            seen += 1;
+            let args = words(&format!("{path} --json -C somewhere -q -v --no-autostart"));
+            match parse(&args, "0") {
+                Ok(cli) => {
+                    let Globals {
+                        json,
+                        dir,
+                        quiet,
+                        verbose,
+                        no_autostart,
+                    } = cli.globals;
+                    assert!(json && quiet && verbose && no_autostart, "{path}");
+                    assert_eq!(
+                        dir.as_deref(),
+                        Some(std::path::Path::new("somewhere")),
+                        "{path}"
+                    );
+                }
+                Err(error) => {
+                    let kind = error.kind();
+                    let lacks = matches!(
+                        kind,
+                        ErrorKind::MissingRequiredArgument
+                            | ErrorKind::MissingSubcommand
+                            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                    );
+                    assert!(lacks, "{path}: {error}");
+                }
+            }
+        });
+        assert!(seen > 60, "{seen}");
+    }
+
+    #[test]
+    fn a_folder_of_a_command_is_not_the_folder_to_work_in() {
+        let dir = |line| parse(&words(line), "0").unwrap().globals.dir;
+        assert_eq!(dir("cw init shop"), None);
+        assert_eq!(dir("cw demo --dir shop"), None);
+        let here = Some("here".into());
+        assert_eq!(dir("cw -C here init shop"), here);
+        assert_eq!(dir("cw init shop -C here"), here);
+        assert_eq!(dir("cw demo -C here --dir shop"), here);
     }
 
     #[test]
@@ -295,21 +320,6 @@ mod tests {
                 panic!("{line}: {error}");
             }
         }
-    }
-
-    #[test]
-    fn wrong_usage_says_what_and_what_helps() {
-        let error = refusal("cw task list --colour");
-        assert_eq!(error.message, "unexpected argument '--colour' found");
-        assert_eq!(
-            error.hint.as_deref(),
-            Some("`cw task list --help` shows how it is used")
-        );
-        let error = refusal("cw task lst");
-        assert_eq!(error.message, "unrecognized subcommand 'lst'");
-        assert!(error.hint.unwrap().contains("'list'"));
-        let error = refusal("cw task show");
-        assert!(error.message.contains("<TASK>"), "{}", error.message);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::client::{EventStream, is_gone};
 use crate::commands::events::reopen;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::render::human::run::{Summary, exit_code, summary};
 use crate::render::live::{self, Live};
 use crate::render::{escape, human, json};
@@ -13,7 +13,8 @@ use cw_wire::event::EventQuery;
 use cw_wire::message::{AnswerInput, MessageAnswer};
 use cw_wire::run::{RunOutcome, RunProgress, RunProgressInput, RunProgressView};
 use cw_wire::task::TaskShow;
-use cw_wire::{EventView, MessageView, Target, TaskStatus, TaskView};
+use cw_wire::{ErrorCode, EventView, MessageView, Target, TaskStatus, TaskView};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,16 +40,33 @@ pub(crate) struct Followed {
     pub(crate) exit_when_waiting: bool,
     /// Who answers questions, if not the user.
     pub(crate) answerer: Option<Answerer>,
+    /// The commands that go on with it; none where nothing goes on after this command.
+    pub(crate) onward: Option<Onward>,
+}
+
+/// The commands with which whoever stops following goes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Onward {
+    /// Follows again.
+    pub(crate) follow: String,
+    /// Stops what is at work.
+    pub(crate) stop: String,
 }
 
 /// Follows one task to its end.
 pub(crate) fn task(session: &Session<'_>, task: &TaskView, after: u64) -> Outcome {
+    let id = escape::line(&task.initiative);
+    let agent = task.agent.as_deref().map(escape::line);
     let followed = Followed {
         initiative: task.initiative.clone(),
         task: Some(task.id.clone()),
         after,
         exit_when_waiting: false,
         answerer: None,
+        onward: Some(Onward {
+            follow: format!("cw events --follow -i {id}"),
+            stop: format!("cw agent stop {}", agent.as_deref().unwrap_or("NAME")),
+        }),
     };
     run(session, followed)
 }
@@ -66,7 +84,7 @@ pub(crate) fn run(session: &Session<'_>, followed: Followed) -> Outcome {
         session,
         followed,
         query,
-        live: live.then(Live::new),
+        live: live.then(|| Live::new(session.out)),
         told: BTreeSet::new(),
         last: None,
     };
@@ -95,23 +113,28 @@ enum End {
 }
 
 impl Follower<'_, '_> {
+    /// Follows until it is over or the user leaves, whatever is waited for just then.
     async fn follow(&mut self) -> Outcome<End> {
+        tokio::select! {
+            outcome = self.until_over() => outcome.map(End::Over),
+            _ = tokio::signal::ctrl_c() => Ok(End::Interrupted),
+        }
+    }
+
+    async fn until_over(&mut self) -> Outcome<RunOutcome> {
         let mut stream = self.session.client.events(&self.query).await?;
         self.session.client.leave_stopped();
-        let interrupt = tokio::signal::ctrl_c();
-        tokio::pin!(interrupt);
         let pace = if self.live.is_some() { LOOK_LIVE } else { LOOK };
         let mut due = Instant::now();
         loop {
             tokio::select! {
-                _ = &mut interrupt => return Ok(End::Interrupted),
                 next = stream.next() => {
                     self.take(next, &mut stream).await?;
                     due = due.min(Instant::now() + SETTLE);
                 }
                 () = tokio::time::sleep_until(due) => {
                     if let Some(outcome) = self.look().await? {
-                        return Ok(End::Over(outcome));
+                        return Ok(outcome);
                     }
                     due = Instant::now() + pace;
                 }
@@ -128,10 +151,31 @@ impl Follower<'_, '_> {
             Ok(Some(event)) => self.event(&event),
             Err(failure) if !is_gone(&failure) => Err(failure),
             Ok(None) | Err(_) => {
-                *stream = reopen(&self.session.client, &self.query).await?;
+                *stream = self.reopen().await?;
                 Ok(())
             }
         }
+    }
+
+    /// Waits for a server that has gone, and says so.
+    async fn reopen(&self) -> Outcome<EventStream> {
+        let told = Cell::new(false);
+        let gone = || {
+            told.set(true);
+            self.tell("the server has gone; the agents go on. Waiting for it (Ctrl-C leaves) …");
+        };
+        let opened = reopen(&self.session.client, &self.query, gone).await;
+        if told.get() && opened.is_ok() {
+            self.tell("the server is back");
+        }
+        opened.map_err(|failure| match (failure, &self.followed.onward) {
+            (Failure::Error(error), Some(onward)) if error.code == ErrorCode::Unreachable => {
+                let follow = &onward.follow;
+                let hint = format!("`{follow}` starts it again and goes on where it was");
+                error.hint(hint).into()
+            }
+            (failure, _) => failure,
+        })
     }
 
     fn event(&mut self, event: &EventView) -> Outcome<()> {
@@ -149,11 +193,26 @@ impl Follower<'_, '_> {
         Ok(())
     }
 
+    /// Tells a part of the story; as JSON the events themselves tell it.
     fn say(&self, text: &str) {
+        if !self.session.out.json {
+            self.tell(text);
+        }
+    }
+
+    fn tell(&self, text: &str) {
         match &self.live {
-            Some(live) => live.line(text),
-            None if self.session.out.json => {}
+            Some(live) => live.above(|| self.session.out.note(text)),
             None => self.session.out.note(text),
+        }
+    }
+
+    /// Shows a question, to those who want nothing but results too: it waits for them.
+    fn urge(&self, text: &str) {
+        match &self.live {
+            Some(live) => live.above(|| self.session.out.urge(text)),
+            None if self.session.out.json => {}
+            None => self.session.out.urge(text),
         }
     }
 
@@ -206,7 +265,10 @@ impl Follower<'_, '_> {
         if !mine || !self.told.insert(question.id.clone()) {
             return Ok(());
         }
-        self.say(live::question(question, self.session.out.error_style()).trim_end());
+        let out = &self.session.out;
+        let theirs = self.followed.answerer.is_none();
+        let asked = live::question(question, out.error_style(), out.error_width(), theirs);
+        self.urge(asked.trim_end());
         let answer = self
             .followed
             .answerer
@@ -244,19 +306,29 @@ impl Follower<'_, '_> {
                 (outcome.as_str(), exit_code(outcome))
             }
             End::Interrupted => {
-                let id = escape::line(&self.followed.initiative);
-                self.session.out.note(&format!(
-                    "interrupted: the agents go on. Follow them with `cw events --follow -i {id}`, \
-                     hold with `cw initiative pause {id}`, stop them with `cw stop --all`."
-                ));
+                self.part();
                 ("interrupted", Exit::INTERRUPTED)
             }
         };
         if let Some(progress) = self.last.as_ref().filter(|_| self.followed.task.is_none()) {
+            let all = Summary::new(progress, word, exit.0);
+            let follow = self.followed.onward.as_ref().map(|on| on.follow.as_str());
             self.session
-                .show(&Summary::new(progress, word, exit.0), summary)?;
+                .show(&all, |all, page| summary(all, follow, page))?;
         }
         Ok(exit)
+    }
+
+    /// Tells who leaves what goes on, and how to come back.
+    fn part(&self) {
+        let Some(Onward { follow, stop }) = &self.followed.onward else {
+            return;
+        };
+        let id = escape::line(&self.followed.initiative);
+        self.session.out.note(&format!(
+            "interrupted; the agents go on.\n  follow  {follow}\n  \
+             hold    cw initiative pause {id}\n  stop    {stop}"
+        ));
     }
 
     async fn rest(&mut self) -> Outcome<()> {

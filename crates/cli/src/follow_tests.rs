@@ -36,6 +36,10 @@ fn follow(host: &Canned, exit_when_waiting: bool, answerer: Option<Answerer>) ->
         after: 0,
         exit_when_waiting,
         answerer,
+        onward: Some(Onward {
+            follow: "cw run p.md".into(),
+            stop: "cw agent stop --all".into(),
+        }),
     };
     run(&session, followed)
 }

@@ -17,7 +17,7 @@ pub(crate) fn plan(session: &Session<'_>, name: &str) -> Outcome<PlanText> {
     } else {
         read_file(&session.path(Path::new(name))?, name)?
     };
-    Ok(plan_text(bytes, name)?)
+    Ok(plan_text(&bytes, name)?)
 }
 
 fn read_file(path: &Path, name: &str) -> Result<Vec<u8>, ErrorView> {
@@ -26,10 +26,21 @@ fn read_file(path: &Path, name: &str) -> Result<Vec<u8>, ErrorView> {
             .cause(error.to_string())
             .hint("name a plan file, or `-` for standard input; `cw plan --help` shows what one looks like")
     };
-    let file = std::fs::File::open(path).map_err(cannot)?;
+    let dangling = path.is_symlink() && !path.exists();
+    let file = std::fs::File::open(path).map_err(|error| {
+        if dangling {
+            usage(format!("cannot read the plan `{name}`"))
+                .cause("it is a symbolic link to a file that is not there")
+                .hint("mend the link, or name the file itself")
+        } else {
+            cannot(error)
+        }
+    })?;
     let metadata = file.metadata().map_err(cannot)?;
     if metadata.is_dir() {
-        return Err(usage(format!("cannot read the plan `{name}`")).cause("it is a folder"));
+        return Err(usage(format!("cannot read the plan `{name}`"))
+            .cause("it is a folder")
+            .hint("name a plan file in it"));
     }
     if metadata.len() > PLAN_LIMIT {
         return Err(too_large(name, &metadata.len().to_string(), PLAN_LIMIT));
@@ -41,7 +52,11 @@ fn read_bounded(from: impl Read, limit: u64, name: &str) -> Result<Vec<u8>, Erro
     let mut bytes = Vec::new();
     from.take(limit + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| usage(format!("cannot read `{name}`")).cause(error.to_string()))?;
+        .map_err(|error| {
+            usage(format!("cannot read `{name}`"))
+                .cause(error.to_string())
+                .hint("see that it is a file that you can read")
+        })?;
     if bytes.len() as u64 > limit {
         return Err(too_large(name, &format!("more than {limit}"), limit));
     }
@@ -56,17 +71,10 @@ fn too_large(name: &str, size: &str, limit: u64) -> ErrorView {
 }
 
 /// Takes bytes for a plan: JSON when the first sign is a brace, Markdown otherwise.
-fn plan_text(bytes: Vec<u8>, name: &str) -> Result<PlanText, ErrorView> {
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        usage(format!("cannot read the plan `{name}`"))
-            .cause(format!("line {} is not UTF-8", line + 1))
-    })?;
+fn plan_text(bytes: &[u8], name: &str) -> Result<PlanText, ErrorView> {
+    let text = decoded(bytes, name)?;
     let start = text.trim_start_matches('\u{feff}').trim_start();
-    let format = if start.starts_with('{') {
+    let format = if is_json(start) {
         PlanFormat::Json
     } else {
         PlanFormat::Markdown
@@ -82,14 +90,51 @@ fn plan_text(bytes: Vec<u8>, name: &str) -> Result<PlanText, ErrorView> {
     })
 }
 
+/// Whether a text is meant as JSON. A Markdown plan begins with a heading; a list is told what a
+/// plan in JSON looks like.
+fn is_json(start: &str) -> bool {
+    let list = || serde_json::from_str::<serde::de::IgnoredAny>(start).is_ok();
+    start.starts_with('{') || (start.starts_with('[') && list())
+}
+
+/// Takes bytes for text, and says what they are when they are none.
+fn decoded(bytes: &[u8], name: &str) -> Result<String, ErrorView> {
+    let cannot = |cause: String, hint: &str| {
+        usage(format!("cannot read the plan `{name}`"))
+            .cause(cause)
+            .hint(hint)
+    };
+    let line_of = |at: usize| {
+        let before = bytes[..at].iter().filter(|byte| **byte == b'\n');
+        before.count() + 1
+    };
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(cannot("it is UTF-16".into(), "save it as UTF-8"));
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let cause = format!("it is binary: line {} has a byte of value 0", line_of(at));
+        return Err(cannot(cause, "a plan is a text file; name another"));
+    }
+    std::str::from_utf8(bytes)
+        .map(str::to_owned)
+        .map_err(|error| {
+            let cause = format!("line {} is not UTF-8", line_of(error.valid_up_to()));
+            let hint = "save it as UTF-8 (`iconv -f latin1 -t utf-8` turns Latin-1 into it)";
+            cannot(cause, hint)
+        })
+}
+
 /// Takes a text as typed, or standard input for `-`.
 pub(crate) fn text(typed: &str) -> Outcome<String> {
     if typed != "-" {
         return Ok(typed.to_owned());
     }
     let bytes = read_bounded(std::io::stdin().lock(), TEXT_LIMIT, "-")?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| usage("cannot read standard input").cause("it is not UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        usage("cannot read standard input")
+            .cause("it is not UTF-8")
+            .hint("give it as UTF-8 text")
+    })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -157,18 +202,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_cannot_be_read_says_what_helps() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link.md");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let told = |path: &Path| {
+            let error = read_file(path, "p.md").unwrap_err();
+            assert_eq!(error.code.exit_code(), 2);
+            format!("{} | {}", error.cause.unwrap(), error.hint.unwrap())
+        };
+        assert!(told(&link).contains("mend the link"));
+        assert!(told(dir.path()).contains("it is a folder | name a plan file"));
+        assert!(told(&dir.path().join("none.md")).contains("No such file"));
+    }
+
+    #[test]
     fn a_plan_is_json_when_it_starts_with_a_brace() {
-        let format = |text: &str| plan_text(text.as_bytes().to_vec(), "p").unwrap().format;
+        let format = |text: &str| plan_text(text.as_bytes(), "p").unwrap().format;
         assert_eq!(format("\u{feff} \n {\"title\":\"x\"}"), PlanFormat::Json);
         assert_eq!(format("# Title\n{"), PlanFormat::Markdown);
+        assert_eq!(format(" [1]\n"), PlanFormat::Json);
+        assert_eq!(format("[a link](x)\n# Title\n"), PlanFormat::Markdown);
     }
 
     #[test]
     fn a_plan_that_cannot_be_read_says_why() {
-        let error = plan_text(b"# A\nb\xffc".to_vec(), "p.md").unwrap_err();
+        let error = plan_text(b"# A\nb\xffc", "p.md").unwrap_err();
         assert_eq!(error.code.exit_code(), 2);
         assert_eq!(error.cause.as_deref(), Some("line 2 is not UTF-8"));
-        assert!(plan_text(b" \n".to_vec(), "p.md").is_err());
+        assert!(plan_text(b" \n", "p.md").is_err());
+        for (bytes, cause, hint) in [
+            (&b"# A\n\xe4"[..], "line 2 is not UTF-8", "save it as UTF-8"),
+            (b"\xff\xfe#\0", "it is UTF-16", "save it as UTF-8"),
+            (b"\xfe\xff\0#", "it is UTF-16", "save it as UTF-8"),
+            (b"\x7fELF\0", "it is binary", "a text file"),
+            (b"# A\nb\0", "line 2 has a byte of value 0", "a text file"),
+        ] {
+            let error = plan_text(bytes, "p.md").unwrap_err();
+            assert!(error.cause.unwrap().contains(cause), "{bytes:?}");
+            assert!(error.hint.unwrap().contains(hint), "{bytes:?}");
+        }
         let error = read_bounded(std::io::repeat(b'x'), 1024 * 1024, "big.md").unwrap_err();
         assert_eq!(error.message, "`big.md` is too large");
     }

@@ -16,6 +16,7 @@ mod input;
 mod render;
 mod session;
 mod sse;
+mod wrong_usage;
 
 pub use host::Host;
 

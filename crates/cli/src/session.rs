@@ -3,9 +3,9 @@
 use crate::client::{Autostart, Client};
 use crate::failure::{Exit, Outcome, usage};
 use crate::host::Host;
-use crate::render::json;
 use crate::render::output::Output;
 use crate::render::page::Page;
+use crate::render::{escape, json};
 use cw_wire::handshake::{SOCKET_VARIABLE, TOKEN_VARIABLE};
 use cw_wire::{ErrorCode, ErrorView, Procedure, Target};
 use serde::Serialize;
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio::runtime::Runtime;
 
-/// Flags that every command takes.
+/// Flags that every command takes. Their names are their ids, and clap tells arguments apart by
+/// nothing else: no argument of a command may have one of these.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Globals {
     /// Print one JSON document (one per line where it streams)
@@ -140,7 +141,7 @@ impl<'a> Session<'a> {
     pub(crate) fn folder(&self, typed: Option<&Path>) -> Outcome<PathBuf> {
         let path = self.path(typed.unwrap_or(Path::new("")))?;
         if (typed.is_some() || self.place.is_some()) && !path.is_dir() {
-            return Err(usage(format!("there is no folder `{}`", path.display())).into());
+            return Err(no_folder(&path).into());
         }
         Ok(path)
     }
@@ -197,6 +198,28 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Tells that a folder that was named is not there, or is something else.
+fn no_folder(path: &Path) -> ErrorView {
+    let shown = path.display();
+    let there = path.ancestors().skip(1).find(|part| part.is_dir());
+    let error = usage(format!("there is no folder `{shown}`"));
+    match (std::fs::metadata(path), there) {
+        (Ok(_), _) => error
+            .cause("that is a file")
+            .hint("name the folder that it is in"),
+        (Err(cause), Some(there)) => error
+            .cause(cause.to_string())
+            .hint(format!("`ls {}` shows what is there", word(there))),
+        (Err(cause), None) => error
+            .cause(cause.to_string())
+            .hint("name a folder that is there"),
+    }
+}
+
+fn word(path: &Path) -> String {
+    escape::word(&path.to_string_lossy())
+}
+
 fn runtime() -> Outcome<Runtime> {
     let built = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -215,4 +238,24 @@ pub(crate) fn path_text(path: &Path) -> Outcome<String> {
             .hint("rename the folder, or work from another one")
             .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_comes_with_the_command_that_shows_what_is() {
+        let place = tempfile::tempdir().unwrap();
+        let error = no_folder(&place.path().join("shop/src"));
+        assert!(error.cause.is_some(), "{error:?}");
+        let hint = format!("`ls {}` shows what is there", place.path().display());
+        assert_eq!(error.hint.as_deref(), Some(hint.as_str()));
+
+        let file = place.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = no_folder(&file);
+        assert_eq!(error.cause.as_deref(), Some("that is a file"));
+        assert!(error.hint.is_some());
+    }
 }

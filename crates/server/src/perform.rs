@@ -363,7 +363,10 @@ impl Ports {
                     "'{}' has commits that the integration branch has not",
                     ask.base
                 ),
-                "`cw initiative land --merge` makes a merge commit",
+                &format!(
+                    "`cw initiative land {} --merge` makes a merge commit",
+                    slug(ask)
+                ),
             )),
             Landed::Conflict { paths } => Err(refused(
                 format!(
@@ -379,6 +382,13 @@ impl Ports {
             )),
         }
     }
+}
+
+/// The initiative that is landed, as the commit of a merge would name it.
+fn slug(ask: &Land) -> &str {
+    let mut trailers = ask.message.trailers.iter();
+    let named = trailers.find(|(name, _)| name == "Cw-Initiative");
+    named.map_or("INITIATIVE", |(_, slug)| slug)
 }
 
 fn checked_out(branch: &str, path: &Path) -> String {

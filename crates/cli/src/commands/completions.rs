@@ -21,9 +21,36 @@ pub(crate) struct CompletionsArgs {
 impl CompletionsArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "cw", &mut script);
+        clap_complete::generate(self.shell, &mut shown(), "cw", &mut script);
         let script = String::from_utf8(script)
             .map_err(|_| usage("the completion script cannot be written"))?;
         done(session.out.write(&script))
+    }
+}
+
+/// The command line without what its help does not name either.
+fn shown() -> clap::Command {
+    let full = Cli::command();
+    let arguments = full.get_arguments().filter(|arg| !arg.is_hide_set());
+    let commands = full.get_subcommands().filter(|one| !one.is_hide_set());
+    clap::Command::new("cw")
+        .args(arguments.cloned())
+        .subcommands(commands.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completions_name_what_the_help_names() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut shown(), "cw", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert!(!script.contains("demo-agent") && !script.contains("demo-gate"));
+            assert!(script.contains("worktree") && script.contains("no-autostart"));
+            assert!(script.contains("parked"), "{shell}: statuses");
+        }
     }
 }

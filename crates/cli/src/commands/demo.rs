@@ -3,7 +3,7 @@
 use super::demo_text::{CLOCKS, GUIDE, OPENING, PLAN, README, config};
 use super::run::announce;
 use super::server;
-use crate::failure::{Outcome, usage};
+use crate::failure::{Exit, Outcome, usage};
 use crate::follow::{self, Followed};
 use crate::host::Host;
 use crate::session::{Session, path_text};
@@ -23,18 +23,19 @@ const READING: Duration = Duration::from_millis(1200);
 /// Arguments of `cw demo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Needs no key and no network, takes less than a minute, and touches nothing but a folder of\n\
-its own, which it leaves for you to look at."
+    after_help = "Needs no key and no network, takes less than a minute, and touches nothing but a\n\
+folder of its own, which it leaves for you to look at.\n\n\
+Examples:\n  cw demo\n  cw demo --dir ~/tmp"
 )]
 pub(crate) struct DemoArgs {
     /// Where to make the folder (default: the folder for temporary files)
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[arg(long = "dir", value_name = "DIR")]
+    parent: Option<PathBuf>,
 }
 
 impl DemoArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        let parent = match &self.dir {
+        let parent = match &self.parent {
             Some(dir) => session.folder(Some(dir))?,
             None => std::env::temp_dir(),
         };
@@ -51,6 +52,11 @@ impl DemoArgs {
         let stopped = end(&inner, ended.is_ok());
         let exit = ended?;
         stopped?;
+        if exit == Exit::INTERRUPTED {
+            session
+                .out
+                .note("interrupted; the demo's agents and server are stopped");
+        }
         if !session.out.json {
             session.out.write(&closing(&place, &repository, &home))?;
         }
@@ -123,6 +129,8 @@ fn play(session: &Session<'_>) -> Outcome {
         after: started.seq,
         exit_when_waiting: false,
         answerer: Some(answer),
+        // Its commands would need the demo's own CW_HOME; the closing words have those.
+        onward: None,
     };
     follow::run(session, followed)
 }
@@ -146,7 +154,7 @@ fn end(session: &Session<'_>, orderly: bool) -> Outcome<()> {
         // The demo's own error tells more than those that follow from it.
         _ if !orderly => Ok(()),
         (Err(failure), _) if !failure.is(ErrorCode::Unreachable) => Err(failure),
-        (_, stopped) => stopped,
+        (_, stopped) => stopped.map(|_| ()),
     }
 }
 

@@ -75,8 +75,9 @@ pub(crate) fn config(program: &Path) -> String {
 
 /// What the user is told before it starts.
 pub(crate) const OPENING: &str = "\
-A town guide is written by four scripted agents at once: six tasks in two phases, each in a
-worktree of its own, merged one after the other behind a gate. On the way
+A town guide is written by four scripted agents at once: six tasks in two
+phases, each in a worktree of its own, merged one after the other behind a gate.
+On the way
   - one agent asks a question (the demo answers it itself),
   - two agents change the same line (the later one gets it back and settles it),
   - one forgets something that the gate finds (it gets it back and mends it).

@@ -7,7 +7,9 @@ use cw_wire::doctor::{Doctor, DoctorInput};
 
 /// Arguments of `cw doctor`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exits with 1 when a problem is left.")]
+#[command(
+    after_help = "Exits with 1 when a problem is left.\n\nExamples:\n  cw doctor\n  cw doctor --fix"
+)]
 pub(crate) struct DoctorArgs {
     /// Mend what can be mended
     #[arg(long)]

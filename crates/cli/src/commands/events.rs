@@ -2,6 +2,7 @@
 
 use crate::client::{Client, is_gone};
 use crate::failure::{Exit, Outcome};
+use crate::render::amount::Clock;
 use crate::render::{human, json};
 use crate::session::Session;
 use cw_wire::EventView;
@@ -11,6 +12,8 @@ use std::time::Duration;
 /// How often, and how long between, a stream that broke off is opened again.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
+/// What is told meanwhile.
+const GONE: &str = "the server has gone. Waiting for it (Ctrl-C leaves) …";
 
 /// Arguments of `cw events`.
 #[derive(Debug, clap::Args)]
@@ -61,23 +64,33 @@ async fn print(session: &Session<'_>, mut query: EventQuery) -> Outcome {
             }
             Ok(None) if query.follow == 0 => return Ok(Exit::DONE),
             Err(failure) if !is_gone(&failure) => return Err(failure),
-            Ok(None) | Err(_) => stream = reopen(&session.client, &query).await?,
+            Ok(None) | Err(_) => {
+                let gone = || session.out.note(GONE);
+                stream = reopen(&session.client, &query, gone).await?;
+            }
         }
     }
 }
 
 /// Opens a stream again where it broke off; a server that was stopped is not started for it.
+/// Where the server is not there at the first look, `gone` tells so while it is waited for.
 pub(crate) async fn reopen(
     client: &Client<'_>,
     query: &EventQuery,
+    gone: impl FnOnce(),
 ) -> Outcome<crate::client::EventStream> {
     client.leave_stopped();
+    let mut gone = Some(gone);
     let mut tries = 0;
     loop {
         tries += 1;
         tokio::time::sleep(PAUSE).await;
         match client.events(query).await {
-            Err(failure) if is_gone(&failure) && tries < TRIES => {}
+            Err(failure) if is_gone(&failure) && tries < TRIES => {
+                if let Some(tell) = gone.take() {
+                    tell();
+                }
+            }
             other => return other,
         }
     }
@@ -87,7 +100,8 @@ fn show(session: &Session<'_>, event: &EventView) -> Outcome<()> {
     if session.out.json {
         return session.out.write(&json::line(event)?);
     }
-    session
-        .out
-        .write(&(human::event::line(event, session.out.style()) + "\n"))
+    let clock = Clock::local(session.host.now());
+    session.out.write(
+        &(human::event::line(event, session.out.style(), session.out.width(), &clock) + "\n"),
+    )
 }

@@ -1,7 +1,7 @@
 //! `cw pause`, `cw resume`, `cw stop --all`: holding everything.
 
 use super::done;
-use crate::failure::{Outcome, usage};
+use crate::failure::{Exit, Outcome, usage};
 use crate::render::human;
 use crate::session::Session;
 use cw_wire::Scope;
@@ -10,7 +10,10 @@ use cw_wire::project::{ProjectPause, ProjectResume};
 
 /// Arguments of `cw pause` and `cw resume`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Agents at work go on; no new ones are started while dispatch is held.")]
+#[command(
+    after_help = "Agents at work go on; no new ones are started while dispatch is held.\n\n\
+Examples:\n  cw pause\n  cw resume\n  cw resume --all"
+)]
 pub(crate) struct HoldArgs {
     #[command(flatten)]
     scope: super::ScopeArgs,
@@ -19,8 +22,13 @@ pub(crate) struct HoldArgs {
 /// Arguments of `cw stop`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Returns when the process trees of all agents, of every project, are gone. Their tasks stay\n\
-parked until `cw agent resume`. `cw server stop` ends the server and lets agents go on."
+    after_help = "Returns when the process trees of all agents, of every project, are gone. Their\n\
+tasks stay parked until `cw agent resume`. Nothing starts after it until\n\
+`cw resume`, or a command that starts something: cw run, cw spawn, cw initiative\n\
+start or resume, cw agent resume or say, cw task retry.\n\n\
+`cw server stop` ends the server and lets agents go on; `cw agent stop` stops\n\
+those of one project.\n\n\
+Examples:\n  cw stop --all"
 )]
 pub(crate) struct StopArgs {
     /// Every agent
@@ -51,8 +59,19 @@ impl StopArgs {
             dir: session.dir()?,
             all: true,
         })?;
-        done(session.show(&answer, |answer, page| {
+        session.show(&answer, |answer, page| {
             human::agent::list(&answer.agents, page);
-        }))
+        })?;
+        tell_held(session);
+        Ok(Exit::DONE)
+    }
+}
+
+/// Tells that stopping everything holds dispatch too, and what lets it go on.
+pub(crate) fn tell_held(session: &Session<'_>) {
+    if !session.out.json {
+        session.out.note(
+            "dispatch is held: cw resume, or any command that starts something, lets it go on",
+        );
     }
 }

@@ -8,7 +8,10 @@ use cw_wire::message::Inbox;
 
 /// Arguments of `cw inbox`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Questions come first. Answer with `cw message answer ID TEXT`.")]
+#[command(
+    after_help = "Questions come first. Answer with `cw message answer ID TEXT`.\n\n\
+Examples:\n  cw inbox\n  cw inbox --all"
+)]
 pub(crate) struct InboxArgs {
     #[command(flatten)]
     scope: ScopeArgs,

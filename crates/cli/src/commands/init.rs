@@ -10,12 +10,14 @@ use std::path::PathBuf;
 /// Arguments of `cw init`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Writes a commented cw.toml if there is none, and keeps the file folder out of git.\n\n\
+    after_help = "Writes a commented cw.toml if there is none, and keeps the file folder out of\n\
+git.\n\n\
 Examples:\n  cw init\n  cw init ~/src/shop --trust"
 )]
 pub(crate) struct InitArgs {
     /// A folder in the repository (default: the current one)
-    dir: Option<PathBuf>,
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Trust a cw.toml that is already there (it names commands to run)
     #[arg(long)]
     trust: bool,
@@ -23,7 +25,7 @@ pub(crate) struct InitArgs {
 
 impl InitArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
-        let dir = path_text(&session.folder(self.dir.as_deref())?)?;
+        let dir = path_text(&session.folder(self.folder.as_deref())?)?;
         let input = InitInput {
             dir: Some(dir),
             trust: self.trust,
@@ -32,6 +34,9 @@ impl InitArgs {
         for warning in &answer.warnings {
             session.out.warn(warning);
         }
-        done(session.show(&answer, human::project::initialised))
+        let quiet = session.out.quiet;
+        done(session.show(&answer, |answer, page| {
+            human::project::initialised(answer, quiet, page);
+        }))
     }
 }

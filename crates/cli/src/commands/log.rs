@@ -2,8 +2,9 @@
 
 use crate::client::is_gone;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::render::amount::Clock;
 use crate::render::style::Tone;
-use crate::render::{amount, escape, json};
+use crate::render::{escape, json};
 use crate::session::Session;
 use cw_wire::Procedure;
 use cw_wire::agent::AgentLog;
@@ -26,6 +27,9 @@ pub(crate) struct AgentLogArgs {
 
 /// Arguments of `cw task log`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cw task log login\n  cw task log -f login\n  cw task log login --tail 50"
+)]
 pub(crate) struct TaskLogArgs {
     /// The task
     task: String,
@@ -114,6 +118,7 @@ fn with_hint(failure: Failure) -> Failure {
 fn show(session: &Session<'_>, lines: &[LogLine]) -> Outcome<()> {
     let mut text = String::new();
     let style = session.out.style();
+    let clock = Clock::local(session.host.now());
     for line in lines {
         if session.out.json {
             text.push_str(&json::line(line)?);
@@ -128,7 +133,7 @@ fn show(session: &Session<'_>, lines: &[LogLine]) -> Outcome<()> {
         let at = line
             .at
             .as_deref()
-            .map(|at| style.paint(Tone::Faint, &amount::clock(at)) + "  ");
+            .map(|at| style.paint(Tone::Faint, &clock.show(at)) + "  ");
         text.push_str(&format!("{}{words}\n", at.unwrap_or_default()));
     }
     session.out.write(&text)

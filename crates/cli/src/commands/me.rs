@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Arguments of `cw ask`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints the answer. Exit code 75: there is none yet; end the turn, you are resumed with it.\n\n\
+    after_help = "Prints the answer. Exit code 75: there is none yet; end the turn, you are\n\
+resumed with it.\n\n\
 Examples:\n  cw ask \"Which hash?\" --option argon2 --option bcrypt\n  cw ask \"May I drop the table?\" --no-wait"
 )]
 pub(crate) struct AskArgs {
@@ -37,6 +38,9 @@ pub(crate) struct AskArgs {
 
 /// Arguments of `cw say`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cw say \"The old API stays\"\n  cw say --to soho \"The schema is in db/\""
+)]
 pub(crate) struct SayArgs {
     /// The text (`-`: standard input)
     text: String,
@@ -47,6 +51,7 @@ pub(crate) struct SayArgs {
 
 /// Arguments of `cw progress`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw progress \"running the tests\"")]
 pub(crate) struct ProgressArgs {
     /// What you do just now, one line
     text: String,
@@ -54,6 +59,9 @@ pub(crate) struct ProgressArgs {
 
 /// Arguments of `cw done`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cw done \"Login works; its tests are in tests/login.rs\"\n  cw done - < summary.md"
+)]
 pub(crate) struct DoneArgs {
     /// What was done, for those that build on it (`-`: standard input)
     summary: Option<String>,

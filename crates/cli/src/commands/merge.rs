@@ -8,9 +8,13 @@ use cw_wire::merge::{Integrate, MergeListing, MergeShow};
 
 /// Commands about the merge lane.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  cw merge list\n  cw merge show login")]
 pub(crate) enum MergeCommand {
     /// List merges
-    #[command(alias = "ls")]
+    #[command(
+        alias = "ls",
+        after_help = "Examples:\n  cw merge list\n  cw merge list --all"
+    )]
     List(ScopeArgs),
     /// Show the last merge of a task
     Show(ShowArgs),
@@ -18,6 +22,7 @@ pub(crate) enum MergeCommand {
 
 /// Arguments of `cw merge show`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw merge show login")]
 pub(crate) struct ShowArgs {
     /// The task
     task: String,
@@ -26,7 +31,8 @@ pub(crate) struct ShowArgs {
 /// Arguments of `cw integrate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Offers the agent's work to the merge lane as it is now; gates run as always."
+    after_help = "Offers the agent's work to the merge lane as it is now; gates run as always.\n\n\
+Examples:\n  cw integrate gastown"
 )]
 pub(crate) struct IntegrateArgs {
     /// The agent

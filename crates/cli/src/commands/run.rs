@@ -2,7 +2,7 @@
 
 use super::plan::EXAMPLE;
 use crate::failure::Outcome;
-use crate::follow::{self, Followed};
+use crate::follow::{self, Followed, Onward};
 use crate::input;
 use crate::render::{amount, escape};
 use crate::session::Session;
@@ -11,8 +11,8 @@ use cw_wire::run::{Run, RunInput, RunStarted};
 /// Arguments of `cw run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLE}\n\n\
-Exit codes: 0 all merged · 1 something failed · 6 everything left waits for you (with\n\
---exit-when-waiting) · 130 interrupted, agents go on.\n\n\
+Exit codes: 0 all merged · 1 something failed · 6 everything left waits for you\n\
+(with --exit-when-waiting) · 130 interrupted, agents go on.\n\n\
 Examples:\n  cw run accounts.md\n  cw run accounts.md --agent codex --max-agents 8\n  \
 cw run accounts.md --json | jq -c 'select(.summary)'"))]
 pub(crate) struct RunArgs {
@@ -32,6 +32,10 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let plan = input::plan(session, &self.plan)?;
+        let again = match self.plan.as_str() {
+            "-" => "cw run PLAN".to_owned(),
+            name => format!("cw run {}", escape::word(name)),
+        };
         let env = session.wanted_env()?;
         let input = RunInput {
             dir: session.dir()?,
@@ -48,6 +52,10 @@ impl RunArgs {
             after: started.seq,
             exit_when_waiting: self.exit_when_waiting,
             answerer: None,
+            onward: Some(Onward {
+                follow: again,
+                stop: "cw agent stop --all   (this project)".to_owned(),
+            }),
         };
         follow::run(session, followed)
     }

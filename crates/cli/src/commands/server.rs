@@ -22,8 +22,9 @@ const LOG_TAIL: u64 = 64 * 1024;
 /// Arguments of `cw serve`.
 #[derive(Debug, Default, clap::Args)]
 #[command(
-    after_help = "Every command starts a server in the background when it needs one; this is for a terminal or\n\
-a process supervisor. On TCP, clients need the bearer token in `token` beside its socket.\n\n\
+    after_help = "Every command starts a server in the background when it needs one; this is for a\n\
+terminal or a process supervisor. On TCP, clients need the bearer token in\n\
+`token` beside its socket.\n\n\
 Examples:\n  cw serve\n  cw serve --listen 127.0.0.1:7000"
 )]
 pub(crate) struct ServeArgs {
@@ -44,6 +45,7 @@ pub(crate) struct StartArgs {
 
 /// Arguments of `cw server stop`.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:\n  cw server stop\n  cw server stop --stop-agents")]
 pub(crate) struct StopArgs {
     /// Stop every agent too (else they go on)
     #[arg(long)]
@@ -52,14 +54,25 @@ pub(crate) struct StopArgs {
 
 /// Commands about the server.
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Examples:\n  cw server status\n  cw server restart\n  cw server logs --follow\n  \
+cw server stop --stop-agents"
+)]
 pub(crate) enum ServerCommand {
     /// Start it in the background (one that runs stays)
+    #[command(
+        after_help = "Examples:\n  cw server start\n  cw server start --listen 127.0.0.1:7000"
+    )]
     Start(StartArgs),
     /// Stop it; agents go on
     Stop(StopArgs),
     /// Stop it and start it again; agents go on
+    #[command(
+        after_help = "Examples:\n  cw server restart\n  cw server restart --listen 127.0.0.1:7000"
+    )]
     Restart(StartArgs),
     /// Show how it stands; never starts one
+    #[command(after_help = "Examples:\n  cw server status\n  cw server status --json")]
     Status,
     /// Print its log
     Logs(LogsArgs),
@@ -67,6 +80,7 @@ pub(crate) enum ServerCommand {
 
 /// Arguments of `cw server logs`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw server logs\n  cw server logs --follow")]
 pub(crate) struct LogsArgs {
     /// Stay and print what comes
     #[arg(long, short = 'f')]
@@ -91,8 +105,13 @@ impl ServerCommand {
                 if args.stop_agents {
                     stop_agents(session)?;
                 }
-                stop(session)?;
-                show(session, &stopped(session))
+                let ended = stop(session)?;
+                done(
+                    session.show(&stopped(session), |status, page| match &ended {
+                        Some(ended) => human::server::ended(ended, page),
+                        None => human::server::status(status, page),
+                    }),
+                )
             }
             Self::Restart(args) => {
                 stop(session)?;
@@ -164,17 +183,20 @@ fn stop_agents(session: &Session<'_>) -> Outcome<()> {
     }
 }
 
-/// Stops the server and waits until its process is gone.
-pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
-    let pid = match session.call::<Stop>(&Nothing {}) {
-        Err(failure) if is_gone(&failure) => return Ok(()),
+/// Stops the server and waits until its process is gone. Returns what was known of it; none when
+/// none ran.
+pub(crate) fn stop(session: &Session<'_>) -> Outcome<Option<ServerStatus>> {
+    let ended = match session.call::<Stop>(&Nothing {}) {
+        Err(failure) if is_gone(&failure) => return Ok(None),
         // A server of another version may not even know the call.
         Err(failure) if failure.is(ErrorCode::Version) || failure.is(ErrorCode::NotFound) => {
             terminate(session, failure)?
         }
-        other => other?.pid,
+        other => other?,
     };
-    let Some(pid) = pid else { return Ok(()) };
+    let Some(pid) = ended.pid else {
+        return Ok(Some(ended));
+    };
     let end = Instant::now() + STOP_LIMIT;
     while is_alive(pid) {
         if Instant::now() > end {
@@ -188,16 +210,19 @@ pub(crate) fn stop(session: &Session<'_>) -> Outcome<()> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    Ok(())
+    Ok(Some(ended))
 }
 
 /// Tells a server of another protocol to end, the way a process supervisor does.
-fn terminate(session: &Session<'_>, failure: Failure) -> Outcome<Option<u32>> {
+fn terminate(session: &Session<'_>, failure: Failure) -> Outcome<ServerStatus> {
     let pid = session.block_on(session.client.server_pid());
     let known = pid.and_then(rustix::process::Pid::from_raw);
     let told = known.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
     match told {
-        Some(Ok(())) => Ok(pid.and_then(|pid| u32::try_from(pid).ok())),
+        Some(Ok(())) => Ok(ServerStatus {
+            pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+            ..ServerStatus::default()
+        }),
         _ => Err(failure),
     }
 }

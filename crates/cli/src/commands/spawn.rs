@@ -11,8 +11,8 @@ use cw_wire::agent::{Spawn, SpawnInput};
 /// Arguments of `cw spawn`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The work is a task of the project's own `adhoc` initiative. Returns at once with the\n\
-agent's name.\n\nExamples:\n  cw spawn \"Fix the typo in README.md\"\n  cw spawn --agent codex --name soho - < prompt.md\n  \
+    after_help = "The work is a task of the project's own `adhoc` initiative. Returns at once with\n\
+the agent's name.\n\nExamples:\n  cw spawn \"Fix the typo in README.md\"\n  cw spawn --agent codex --name soho - < prompt.md\n  \
 cw spawn \"Add a changelog\" --follow"
 )]
 pub(crate) struct SpawnArgs {
@@ -44,6 +44,9 @@ impl SpawnArgs {
             model: self.model,
             env,
         })?;
+        for warning in &answer.warnings {
+            session.out.warn(warning);
+        }
         session.show(&answer, human::agent::spawned)?;
         match answer.tasks.first() {
             Some(task) if self.follow => follow::task(session, task, answer.seq),

@@ -13,8 +13,8 @@ use cw_wire::scope::Place;
 /// Arguments of `cw trust`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "cw.toml names commands that run on your machine, so an unknown or changed file is\n\
-shown and must be trusted once.\n\nExamples:\n  cw trust\n  cw trust --yes"
+    after_help = "cw.toml names commands that run on your machine, so an unknown or changed file\n\
+is shown and must be trusted once.\n\nExamples:\n  cw trust\n  cw trust --yes"
 )]
 pub(crate) struct TrustArgs {
     /// Trust it without a question
@@ -48,6 +48,9 @@ impl TrustArgs {
             hash: Some(config.hash),
         };
         let answer = session.call::<ProjectTrust>(&input)?;
+        for warning in &answer.warnings {
+            session.out.warn(warning);
+        }
         done(session.show(&answer, human::project::trusted))
     }
 }
@@ -62,5 +65,5 @@ fn show(session: &Session<'_>, config: &ConfigView) {
     session
         .out
         .note(&format!("{} {what}:\n", escape::line(&config.path)));
-    session.out.note(&format!("{}\n", escape::block(text)));
+    session.out.text(&format!("{}\n", escape::block(text)));
 }

@@ -1,6 +1,45 @@
 //! Times, money and sizes as people read them.
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
 use std::time::{Duration, SystemTime};
+
+/// What clock times are shown by: the zone people are in, and the day it is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    zone: TimeZone,
+    today: civil::Date,
+}
+
+impl Clock {
+    /// Builds the clock of a zone.
+    pub(crate) fn new(now: SystemTime, zone: TimeZone) -> Self {
+        let now = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self {
+            today: zone.to_datetime(now).date(),
+            zone,
+        }
+    }
+
+    /// Builds the clock of the zone that the system is set to.
+    pub(crate) fn local(now: SystemTime) -> Self {
+        Self::new(now, TimeZone::system())
+    }
+
+    /// Shows an RFC 3339 time: the time of day, with its date where that is not today's.
+    pub(crate) fn show(&self, at: &str) -> String {
+        let Ok(at) = at.parse::<Timestamp>() else {
+            return super::escape::line(at);
+        };
+        let at = self.zone.to_datetime(at);
+        let form = if at.date() == self.today {
+            "%H:%M:%S"
+        } else {
+            "%Y-%m-%d %H:%M:%S"
+        };
+        at.strftime(form).to_string()
+    }
+}
 
 /// Shows a duration: `0.4s`, `12s`, `3m 05s`, `2h 10m`, `4d 3h`.
 pub(crate) fn duration(seconds: f64) -> String {
@@ -33,19 +72,8 @@ pub(crate) fn since(at: &str, now: SystemTime) -> Option<f64> {
         .map(|past| past.as_secs_f64())
 }
 
-/// Shows the clock part of an RFC 3339 time, UTC.
-pub(crate) fn clock(at: &str) -> String {
-    let clock: String = at.chars().skip(11).take(8).collect();
-    let plain = clock.len() == 8 && clock.chars().all(|c| c.is_ascii_digit() || c == ':');
-    if plain {
-        clock
-    } else {
-        super::escape::line(at)
-    }
-}
-
 fn parse(at: &str) -> Option<SystemTime> {
-    at.parse::<jiff::Timestamp>()
+    at.parse::<Timestamp>()
         .ok()
         .and_then(|at| SystemTime::try_from(at).ok())
 }
@@ -127,7 +155,18 @@ mod tests {
         assert_eq!(age("2026-11-23T11:57:00.5Z", now), "2m ago");
         assert_eq!(age("2026-11-23T14:00:00Z", now), "in 2h");
         assert_eq!(age("soon\x1b", now), "soon^[");
-        assert_eq!(clock("2026-11-23T11:57:00.5Z"), "11:57:00");
+    }
+
+    #[test]
+    fn clock_times_are_those_of_where_people_are() {
+        let now = parse("2026-11-23T23:30:00Z").unwrap();
+        let zone = |hours| TimeZone::fixed(jiff::tz::offset(hours));
+        let at = "2026-11-23T22:57:00.5Z";
+        assert_eq!(Clock::new(now, TimeZone::UTC).show(at), "22:57:00");
+        // Where it is past midnight, that was yesterday.
+        assert_eq!(Clock::new(now, zone(1)).show(at), "2026-11-23 23:57:00");
+        assert_eq!(Clock::new(now, zone(2)).show(at), "00:57:00");
+        assert_eq!(Clock::new(now, zone(0)).show("soon\x1b"), "soon^[");
     }
 
     #[test]

@@ -24,9 +24,21 @@ pub(crate) fn block(text: &str) -> String {
     escape(text, true)
 }
 
-/// Takes the first line of a text, escaped.
+/// Takes the first line of a text, escaped; a sign says where there are more.
 pub(crate) fn first_line(text: &str) -> String {
-    line(text.trim().lines().next().unwrap_or_default())
+    match text.trim().split_once('\n') {
+        Some((first, _)) => line(first.trim_end()) + " …",
+        None => line(text.trim()),
+    }
+}
+
+/// Writes a text as one word of a shell's command line, for commands that are copied.
+pub(crate) fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", line(text).replace('\'', r"'\''"))
 }
 
 fn escape(text: &str, lines: bool) -> String {
@@ -107,7 +119,15 @@ mod tests {
     #[test]
     fn one_line_stays_one_line() {
         assert_eq!(line("a\nb\r\tc"), "a⏎b^M c");
-        assert_eq!(first_line("\n one\ntwo"), "one");
+        assert_eq!(first_line("\n one \ntwo"), "one …");
+        assert_eq!(first_line(" one\n"), "one");
+    }
+
+    #[test]
+    fn a_word_of_a_shell_is_quoted_where_it_must_be() {
+        assert_eq!(word("plans/a.md"), "plans/a.md");
+        assert_eq!(word("it's a plan.md"), r"'it'\''s a plan.md'");
+        assert_eq!(word(""), "''");
     }
 
     #[test]

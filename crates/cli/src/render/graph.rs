@@ -97,7 +97,7 @@ fn draw_one(tasks: &[&TaskView], before: &[Vec<usize>], page: &mut Page) {
     let ids = tasks.iter().map(|task| task.id.width()).max().unwrap_or(0);
     for (at, lines) in rows {
         let Some(at) = at else {
-            page.faint(lines);
+            page.line(page.style.paint(Tone::Faint, &lines));
             continue;
         };
         let task = tasks[at];

@@ -2,6 +2,7 @@
 
 pub(crate) mod amount;
 pub(crate) mod escape;
+pub(crate) mod foot;
 pub(crate) mod graph;
 pub(crate) mod human;
 pub(crate) mod json;
@@ -10,3 +11,4 @@ pub(crate) mod output;
 pub(crate) mod page;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod wrap;

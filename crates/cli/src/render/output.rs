@@ -4,11 +4,15 @@ use super::escape;
 use super::json;
 use super::page::Page;
 use super::style::{Style, Tone};
+use super::wrap::{columns, fit, wrap};
 use crate::failure::{Outcome, writing};
 use cw_wire::ErrorView;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::time::SystemTime;
+
+/// Narrower terminals are written to as if they had no edge.
+const LEAST_WIDTH: usize = 20;
 
 /// The standard streams and how the user wants them used.
 #[derive(Debug, Clone, Copy)]
@@ -55,14 +59,32 @@ impl Output {
         }
     }
 
-    fn width(&self) -> Option<usize> {
+    /// How wide the terminal is that standard output is; none where lines are to stay whole.
+    pub(crate) fn width(&self) -> Option<usize> {
         if !self.terminal {
             return None;
         }
         rustix::termios::tcgetwinsize(std::io::stdout())
             .ok()
             .map(|size| usize::from(size.ws_col))
-            .filter(|width| *width >= 20)
+            .filter(|width| *width >= LEAST_WIDTH)
+    }
+
+    /// How wide the terminal is that standard error is; none where lines are to stay whole.
+    pub(crate) fn error_width(&self) -> Option<usize> {
+        if !self.error_terminal {
+            return None;
+        }
+        self.error_size()
+            .map(|(columns, _)| columns)
+            .filter(|width| *width >= LEAST_WIDTH)
+    }
+
+    /// The columns and rows of the terminal that standard error is.
+    pub(crate) fn error_size(&self) -> Option<(usize, usize)> {
+        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+        let size = (usize::from(size.ws_col), usize::from(size.ws_row));
+        (size.0 > 0 && size.1 > 0).then_some(size)
     }
 
     /// Shows an answer: as JSON, or as the page that is drawn of it.
@@ -91,14 +113,26 @@ impl Output {
     /// Tells something beside the result; it is harmless already.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            Self::complain(text);
+            self.complain(text);
         }
+    }
+
+    /// Shows a text beside the result whose lines are not ours to break; it is harmless already.
+    pub(crate) fn text(&self, text: &str) {
+        if !self.quiet {
+            Self::print(text);
+        }
+    }
+
+    /// Tells something that waits for the user: those who want results only need it too.
+    pub(crate) fn urge(&self, text: &str) {
+        self.complain(text);
     }
 
     /// Tells something only to those who want to know more.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbose {
-            Self::complain(text);
+            self.complain(text);
         }
     }
 
@@ -115,23 +149,39 @@ impl Output {
             let _ = self.write(&json::error(error));
             return;
         }
-        Self::complain(&draw_error(error, self.error_style()));
+        let (style, width) = (self.error_style(), self.error_width());
+        Self::print(&draw_error(error, style, width));
     }
 
-    fn complain(text: &str) {
+    /// Draws on the terminal that standard error is.
+    pub(crate) fn draw(&self, text: &str) {
+        let mut err = std::io::stderr().lock();
+        // Nobody is left to see it when standard error is gone.
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
+    fn complain(&self, text: &str) {
+        Self::print(&fit(text.trim_end(), self.error_width()));
+    }
+
+    fn print(text: &str) {
         // Nobody is left to tell when standard error is gone.
         let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
     }
 }
 
 /// Draws an error for people.
-pub(crate) fn draw_error(error: &ErrorView, style: Style) -> String {
-    let set_in = |text: &str| escape::block(text.trim_end()).replace('\n', "\n       ");
-    let mut out = format!(
-        "{} {}\n",
-        style.paint(Tone::Bad, "error:"),
-        set_in(&error.message)
-    );
+fn draw_error(error: &ErrorView, style: Style, width: Option<usize>) -> String {
+    let part = |tone, name: &str, text: &str| {
+        let lead = format!("{} ", style.paint(tone, name));
+        wrap(
+            &lead,
+            &escape::block(text.trim_end()),
+            columns(&lead),
+            width,
+        ) + "\n"
+    };
+    let mut out = part(Tone::Bad, "error:", &error.message);
     // A single finding is what the message says already.
     let several = error.details.len() > 1;
     for detail in error.details.iter().filter(|_| several) {
@@ -146,24 +196,15 @@ pub(crate) fn draw_error(error: &ErrorView, style: Style) -> String {
             .as_ref()
             .map(|hint| format!(" ({})", escape::line(hint)));
         let hint = hint.unwrap_or_default();
-        out.push_str(&format!(
-            "  {place}{}{hint}\n",
-            escape::line(&detail.message)
-        ));
+        let text = format!("{place}{}{hint}", escape::line(&detail.message));
+        out.push_str(&wrap("  ", &text, 4, width));
+        out.push('\n');
     }
     if let Some(cause) = &error.cause {
-        out.push_str(&format!(
-            "{} {}\n",
-            style.paint(Tone::Strong, "cause:"),
-            set_in(cause)
-        ));
+        out.push_str(&part(Tone::Strong, "cause:", cause));
     }
     if let Some(hint) = &error.hint {
-        out.push_str(&format!(
-            "{} {}\n",
-            style.paint(Tone::Strong, "hint:"),
-            set_in(hint)
-        ));
+        out.push_str(&part(Tone::Strong, "hint:", hint));
     }
     out
 }
@@ -190,13 +231,27 @@ mod tests {
             message: "an empty title".into(),
             hint: None,
         });
-        insta::assert_snapshot!(draw_error(&error, Style { colour: false }), @r"
+        insta::assert_snapshot!(draw_error(&error, Style { colour: false }, None), @r"
         error: the plan cannot be read
           plan.md:7: unknown key `afer` (after)
           plan.md:9: an empty title
         cause: two faults
                in one file
         hint: see ^[[1mthe docs
+        ");
+    }
+    #[test]
+    fn an_error_ends_where_the_terminal_ends() {
+        let error = ErrorView::new(ErrorCode::Refused, "the base has moved on since")
+            .cause("its tip is another commit")
+            .hint("`cw initiative land accounts --merge` makes a merge commit");
+        insta::assert_snapshot!(draw_error(&error, Style { colour: false }, Some(32)), @r"
+        error: the base has moved on
+               since
+        cause: its tip is another commit
+        hint: `cw initiative land
+              accounts --merge` makes a
+              merge commit
         ");
     }
 }

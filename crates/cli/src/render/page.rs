@@ -3,6 +3,7 @@
 use super::escape;
 use super::style::{Style, Tone, of_status};
 use super::table::Table;
+use super::wrap::{columns, fit, wrap};
 use std::time::SystemTime;
 
 /// Collects what a command has to show to a person.
@@ -11,7 +12,7 @@ pub(crate) struct Page {
     text: String,
     /// How to colour.
     pub(crate) style: Style,
-    /// The width of the terminal; none: not a terminal, nothing is cut.
+    /// The width of the terminal; none: not a terminal, nothing is cut or broken.
     pub(crate) width: Option<usize>,
     /// The present time, for ages.
     pub(crate) now: SystemTime,
@@ -34,6 +35,19 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// Adds lines that are harmless already, broken at words where the terminal ends.
+    pub(crate) fn prose(&mut self, text: impl AsRef<str>) {
+        let fitted = fit(text.as_ref().trim_end(), self.width);
+        self.line(fitted);
+    }
+
+    /// Adds a text from outside behind a lead, its further lines below its first.
+    pub(crate) fn item(&mut self, lead: &str, text: &str) {
+        let text = escape::block(text.trim_end());
+        let set = wrap(lead, &text, columns(lead), self.width);
+        self.line(set);
+    }
+
     /// Adds an empty line.
     pub(crate) fn blank(&mut self) {
         if !self.text.is_empty() {
@@ -43,7 +57,8 @@ impl Page {
 
     /// Adds a line of little interest.
     pub(crate) fn faint(&mut self, text: impl AsRef<str>) {
-        let painted = self.style.paint(Tone::Faint, text.as_ref());
+        let fitted = fit(text.as_ref(), self.width);
+        let painted = self.style.paint(Tone::Faint, &fitted);
         self.line(painted);
     }
 
@@ -55,7 +70,7 @@ impl Page {
     /// Adds a heading: a name and what it is called.
     pub(crate) fn heading(&mut self, name: &str, title: &str) {
         let name = self.style.paint(Tone::Strong, &escape::line(name));
-        self.line(format!("{name}  {}", escape::line(title)));
+        self.prose(format!("{name}  {}", escape::line(title)));
     }
 
     /// Adds a named value from outside.
@@ -68,7 +83,8 @@ impl Page {
         let value = escape::line(value);
         let value = tone.map_or_else(|| value.clone(), |tone| self.style.paint(tone, &value));
         let name = self.style.paint(Tone::Faint, &format!("{name:<12}"));
-        self.line(format!("  {name} {value}"));
+        let lead = format!("  {name} ");
+        self.line(wrap(&lead, &value, columns(&lead), self.width));
     }
 
     /// Adds a named value from outside, if there is one.
@@ -81,7 +97,8 @@ impl Page {
     /// Adds a text from outside, set in by four spaces.
     pub(crate) fn text(&mut self, text: &str) {
         for line in escape::block(text.trim_end()).lines() {
-            self.line(format!("    {line}"));
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            self.line(wrap("    ", line, indent + 4, self.width));
         }
     }
 

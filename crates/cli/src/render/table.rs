@@ -5,6 +5,9 @@ use super::style::{Style, Tone, of_status};
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
+/// What a column keeps of its width on the narrowest terminal.
+const LEAST: usize = 6;
+
 /// One cell; its text is harmless already.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell<'a> {
@@ -76,7 +79,7 @@ impl<'a> Table<'a> {
         self.rows.push(cells);
     }
 
-    /// Draws it; the last column is cut where the terminal ends.
+    /// Draws it; the widest columns give way where the terminal ends.
     pub(crate) fn draw(&self, style: Style, limit: Option<usize>, out: &mut String) {
         let heads: Vec<Cell<'_>> = self
             .heads
@@ -89,46 +92,51 @@ impl<'a> Table<'a> {
                 *widest = cell.width.max(*widest);
             }
         }
+        if let Some(limit) = limit {
+            fit(&mut widths, limit);
+        }
         for row in std::iter::once(&heads).chain(&self.rows) {
-            self.draw_row(row, &widths, style, limit, out);
+            self.draw_row(row, &widths, style, out);
         }
     }
 
-    fn draw_row(
-        &self,
-        row: &[Cell<'_>],
-        widths: &[usize],
-        style: Style,
-        limit: Option<usize>,
-        out: &mut String,
-    ) {
+    fn draw_row(&self, row: &[Cell<'_>], widths: &[usize], style: Style, out: &mut String) {
         let last = row.len() - 1;
-        let mut used = 0;
         for (at, cell) in row.iter().enumerate() {
-            let pad = widths[at].saturating_sub(cell.width);
+            let short = (cell.width > widths[at]).then(|| cut(&cell.text, widths[at]));
+            let text = short.as_deref().unwrap_or(&cell.text);
+            let taken = short.as_deref().map_or(cell.width, width);
+            let pad = widths[at].saturating_sub(taken);
             if self.right[at] {
                 out.extend(std::iter::repeat_n(' ', pad));
             }
-            match limit {
-                Some(limit) if at == last => {
-                    let text = cut(&cell.text, limit.saturating_sub(used).max(8));
-                    style.paint_into(cell.tone, &text, out);
-                }
-                _ => style.paint_into(cell.tone, &cell.text, out),
-            }
+            style.paint_into(cell.tone, text, out);
             if at != last {
                 let pad = if self.right[at] { 2 } else { pad + 2 };
                 out.extend(std::iter::repeat_n(' ', pad));
             }
-            used += widths[at] + 2;
         }
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     }
 }
 
+/// Takes from the widest columns, the last of them first, until a row fits or no column has more
+/// to give.
+fn fit(widths: &mut [usize], limit: usize) {
+    let gaps = 2 * widths.len().saturating_sub(1);
+    let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    while over > 0 {
+        let Some(widest) = widths.iter_mut().max().filter(|wide| **wide > LEAST) else {
+            return;
+        };
+        *widest -= 1;
+        over -= 1;
+    }
+}
+
 /// The width of a text on a terminal, in columns.
-fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
     }
@@ -187,10 +195,30 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_ends_where_the_terminal_ends() {
-        let drawn = drawn(&sample(), PLAIN, Some(22));
-        assert!(drawn.lines().all(|line| line.width() <= 22), "{drawn}");
-        assert!(drawn.contains("wide char…"), "{drawn}");
+    fn the_widest_columns_give_way_where_the_terminal_ends() {
+        let drawn_at = |limit| drawn(&sample(), PLAIN, Some(limit));
+        let narrow = drawn_at(22);
+        assert!(narrow.lines().all(|line| line.width() <= 22), "{narrow}");
+        assert!(narrow.contains("wide char…"), "{narrow}");
+        let mut table = sample();
+        table.row(vec![
+            Cell::new("a-very-long-name-漢字漢字"),
+            Cell::new("2"),
+            Cell::new("short"),
+        ]);
+        insta::assert_snapshot!(drawn(&table, PLAIN, Some(30)), @r"
+        NAME            N  TITLE
+        漢字            7  wide chara…
+        x            1000  -
+        a-very-lon…     2  short
+        ");
+        // No column is cut to nothing, even where that does not fit.
+        insta::assert_snapshot!(drawn(&table, PLAIN, Some(5)), @r"
+        NAME       N  TITLE
+        漢字       7  wide …
+        x       1000  -
+        a-ver…     2  short
+        ");
     }
 
     #[test]

@@ -141,10 +141,14 @@ fn one<'a, T>(
             let mut names: Vec<String> = several.iter().map(name).collect();
             names.sort();
             names.truncate(10);
+            let more = match what {
+                "task" => "write more of it, or INITIATIVE/TASK",
+                _ => "write more of it",
+            };
             Err(
                 Refusal::usage(format!("'{word}' could be more than one {what}"))
                     .because(format!("candidates: {}", names.join(", ")))
-                    .hint("write more of it, or INITIATIVE/TASK"),
+                    .hint(more),
             )
         }
     }

@@ -189,9 +189,14 @@ pub(super) fn land(tx: &mut Txn, id: InitiativeId, mode: LandMode) -> Result<Rep
         return Err(
             Refusal::state(format!("initiative '{slug}' is not finished"))
                 .because(format!(
-                    "{} of its tasks are open: {} …",
+                    "{} of its tasks are open: {}{}",
                     initiative.open,
-                    open.join(", ")
+                    open.join(", "),
+                    if initiative.open as usize > open.len() {
+                        " …"
+                    } else {
+                        ""
+                    }
                 ))
                 .hint("wait for them, or take them out with `cw task skip` or `cw task cancel`"),
         );

@@ -269,7 +269,10 @@ pub(super) fn place(
     };
     let found = found.ok_or_else(|| {
         Refusal::not_found(format!("there is no plan '{}'", plan.unwrap_or("")))
-            .hint("`cw initiative show` lists the plans")
+            .hint(format!(
+                "`cw initiative show {}` lists the plans",
+                tx.get::<Initiative>(initiative).slug
+            ))
     })?;
     let last = tx
         .state()

@@ -1,5 +1,6 @@
 //! `cw agent stop|resume|remove`: orders about agents.
 
+use crate::commands::hold::tell_held;
 use crate::commands::{done, each};
 use crate::failure::Outcome;
 use crate::render::human;
@@ -10,7 +11,10 @@ use cw_wire::{AgentList, Scope};
 /// Arguments of `cw agent stop`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The task stays parked until `cw agent resume`.\n\nExamples:\n  cw agent stop gastown\n  cw agent stop --all"
+    after_help = "The task stays parked until `cw agent resume`. --all also holds dispatch:\n\
+nothing starts in the project until `cw resume` or a command that starts\n\
+something.\n\n\
+Examples:\n  cw agent stop gastown\n  cw agent stop --all"
 )]
 pub(crate) struct StopArgs {
     /// The agents
@@ -28,7 +32,9 @@ impl StopArgs {
                 dir: session.dir()?,
                 all: false,
             };
-            return show(session, &session.call::<StopAll>(&scope)?);
+            let shown = show(session, &session.call::<StopAll>(&scope)?)?;
+            tell_held(session);
+            return Ok(shown);
         }
         let input = |id: &str| session.target(id);
         let agents = each::<AgentStop, _>(session, &self.agent, input, |list| list.agents)?;
@@ -38,6 +44,7 @@ impl StopArgs {
 
 /// Arguments of `cw agent resume`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw agent resume gastown\n  cw agent resume gastown soho")]
 pub(crate) struct ResumeArgs {
     /// The agents
     #[arg(required = true)]
@@ -62,7 +69,8 @@ impl ResumeArgs {
 /// Arguments of `cw agent remove`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "What the worktree holds is kept under refs/cw/kept/; `cw worktree restore` brings it back."
+    after_help = "What the worktree holds is kept under refs/cw/kept/; `cw worktree restore`\n\
+brings it back.\n\nExamples:\n  cw agent remove gastown"
 )]
 pub(crate) struct RemoveArgs {
     /// The agents

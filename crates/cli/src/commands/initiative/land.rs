@@ -9,8 +9,8 @@ use cw_wire::initiative::{InitiativeLand, LandInput};
 /// Arguments of `cw initiative land`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "By fast-forward; refused when the base has moved on (then --merge) or when its checkout\n\
-holds uncommitted work.\n\nExamples:\n  cw initiative land accounts\n  cw initiative land accounts --merge"
+    after_help = "By fast-forward; refused when the base has moved on (then --merge) or when its\n\
+checkout holds uncommitted work.\n\nExamples:\n  cw initiative land accounts\n  cw initiative land accounts --merge"
 )]
 pub(crate) struct LandArgs {
     /// The initiative
@@ -22,14 +22,15 @@ pub(crate) struct LandArgs {
 
 impl LandArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
+        let merge = self.merge;
         let input = LandInput {
             dir: session.dir()?,
             id: self.initiative,
-            merge: self.merge,
+            merge,
         };
         let answer = session.call::<InitiativeLand>(&input)?;
         done(session.show(&answer, |a, page| {
-            human::initiative::list(&a.initiatives, page);
+            human::initiative::landed(&a.initiatives, merge, page);
         }))
     }
 }

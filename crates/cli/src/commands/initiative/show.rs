@@ -8,6 +8,7 @@ use cw_wire::initiative::InitiativeShow;
 
 /// Arguments of `cw initiative show`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw initiative show accounts")]
 pub(crate) struct ShowArgs {
     /// The initiative
     initiative: String,

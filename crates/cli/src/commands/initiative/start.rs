@@ -26,6 +26,9 @@ impl StartArgs {
             env,
         };
         let answer = session.call::<InitiativeStart>(&input)?;
+        for warning in &answer.warnings {
+            session.out.warn(warning);
+        }
         done(session.show(&answer, |a, page| {
             human::initiative::list(&a.initiatives, page);
         }))

@@ -8,6 +8,10 @@ use cw_wire::message::{MessageListInput, MessageListing};
 
 /// Arguments of `cw message list`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cw message list --open\n  cw message list --agent gastown\n  \
+cw message list --task login --json"
+)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     scope: ScopeArgs,

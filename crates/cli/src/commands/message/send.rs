@@ -10,7 +10,8 @@ use cw_wire::message::{MessageSend, MessageSendInput};
 /// Arguments of `cw message send`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The agent reads it in its next turn; `cw agent say` makes one of it at once."
+    after_help = "The agent reads it in its next turn; `cw agent say` makes one of it at once.\n\n\
+Examples:\n  cw message send gastown \"The schema is in db/\"\n  cw message send gastown - < notes.md"
 )]
 pub(crate) struct SendArgs {
     /// The agent

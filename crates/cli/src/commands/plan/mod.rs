@@ -9,8 +9,9 @@ use crate::failure::Outcome;
 use crate::session::Session;
 
 /// An example that the help texts share.
-pub(crate) const EXAMPLE: &str = "A plan is Markdown: `#` initiative, `##` phase, `###` plan, `####` task; attributes are the\n\
-`- key: value` lines after a heading. `-` reads it from standard input; JSON is accepted too.\n\n  \
+pub(crate) const EXAMPLE: &str = "A plan is Markdown: `#` initiative, `##` phase, `###` plan, `####` task;\n\
+attributes are the `- key: value` lines after a heading. `-` reads it from\n\
+standard input; JSON is accepted too.\n\n  \
 # Accounts\n  - base: main\n\n  #### Users table\n  - verify: cargo test -p db\n\n  Create the `users` table …\n\n  \
 #### Login\n  - after: users-table\n\n  Add the login page …";
 

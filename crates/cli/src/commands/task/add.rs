@@ -13,7 +13,7 @@ use cw_wire::task::{TaskAdd, TaskAddInput, TaskSpec};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Inside an agent it adds to the plan of the agent's own task.\n\n\
-Examples:\n  cw task add \"Password reset\" --initiative accounts --after login --prompt \"Add …\"\n  \
+Examples:\n  cw task add \"Password reset\" -i accounts --after login --prompt \"Add …\"\n  \
 cw task add \"Fix the flaky test\" -p - < prompt.md"
 )]
 pub(crate) struct AddArgs {

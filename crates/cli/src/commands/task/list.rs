@@ -4,6 +4,7 @@ use crate::commands::ScopeArgs;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cw_wire::TaskStatus;
 use cw_wire::task::{TaskListInput, TaskListing};
 
@@ -19,8 +20,14 @@ pub(crate) struct ListArgs {
     #[arg(long, short = 'i')]
     initiative: Option<String>,
     /// Only these statuses
-    #[arg(long, short = 's', value_delimiter = ',')]
+    #[arg(long, short = 's', value_delimiter = ',', value_parser = statuses())]
     status: Vec<TaskStatus>,
+}
+
+/// Reads a status; help and completion name them all.
+fn statuses() -> impl TypedValueParser<Value = TaskStatus> {
+    let words = TaskStatus::ALL.iter().map(|status| status.as_str());
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<TaskStatus>())
 }
 
 impl ListArgs {

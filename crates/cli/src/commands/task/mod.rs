@@ -36,10 +36,13 @@ pub(crate) enum TaskCommand {
     /// Let a failed or cancelled one start again
     Retry(decide::RetryArgs),
     /// Give one up; those that wait for it stay blocked
+    #[command(after_help = "Examples:\n  cw task cancel login")]
     Cancel(decide::TaskArgs),
     /// Count one as merged for those that wait for it
+    #[command(after_help = "Examples:\n  cw task skip login")]
     Skip(decide::TaskArgs),
     /// Approve one that is in review
+    #[command(after_help = "Examples:\n  cw task diff login\n  cw task approve login")]
     Approve(decide::TaskArgs),
     /// Send one that is in review back, with a reason
     Reject(decide::RejectArgs),

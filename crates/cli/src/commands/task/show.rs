@@ -8,6 +8,7 @@ use cw_wire::task::TaskShow;
 
 /// Arguments of `cw task show`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cw task show login\n  cw task show accounts/login --json")]
 pub(crate) struct ShowArgs {
     /// The task
     task: String,

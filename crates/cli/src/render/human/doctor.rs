@@ -11,7 +11,7 @@ pub(crate) fn report(report: &DoctorReport, page: &mut Page) {
         let word = format!("{:<8}", check.status.as_str());
         let word = of_status(check.status.as_str())
             .map_or_else(|| word.clone(), |t| page.style.paint(t, &word));
-        page.line(format!(
+        page.prose(format!(
             "{word} {}: {}",
             escape::line(&check.name),
             escape::line(&check.detail)
@@ -24,16 +24,23 @@ pub(crate) fn report(report: &DoctorReport, page: &mut Page) {
             page.faint(format!("         {}", escape::line(hint)));
         }
     }
-    let bad = report
-        .checks
-        .iter()
-        .filter(|check| check.status == CheckStatus::Problem)
-        .count();
-    let verdict = if report.ok {
+    let count = |status: CheckStatus| {
+        let such = report.checks.iter().filter(|check| check.status == status);
+        such.count() as u64
+    };
+    let mut verdict = if report.ok {
         page.style.paint(Tone::Good, "no problems")
     } else {
-        page.style
-            .paint(Tone::Bad, &amount::some(bad as u64, "problem"))
+        let problems = amount::some(count(CheckStatus::Problem), "problem");
+        page.style.paint(Tone::Bad, &problems)
     };
+    let warnings = count(CheckStatus::Warning);
+    if warnings > 0 {
+        let warnings = amount::some(warnings, "warning");
+        verdict = format!(
+            "{verdict}, {}",
+            page.style.paint(Tone::Attention, &warnings)
+        );
+    }
     page.line(verdict);
 }

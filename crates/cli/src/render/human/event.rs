@@ -1,17 +1,19 @@
 //! Events, one to a line.
 
+use crate::render::amount::Clock;
+use crate::render::escape;
 use crate::render::style::{Style, Tone};
 use crate::render::table::cut;
-use crate::render::{amount, escape};
+use crate::render::wrap::columns;
 use cw_wire::EventView;
 
-/// The width beyond which what belongs to an event is cut.
+/// The width beyond which what belongs to an event is cut, where no terminal sets one.
 const DATA_WIDTH: usize = 120;
 
-/// Draws one as a line without its end.
-pub(crate) fn line(event: &EventView, style: Style) -> String {
+/// Draws one as a line without its end, which ends where the terminal ends.
+pub(crate) fn line(event: &EventView, style: Style, width: Option<usize>, clock: &Clock) -> String {
     let seq = style.paint(Tone::Faint, &format!("{:>6}", event.seq));
-    let at = style.paint(Tone::Faint, &amount::clock(&event.at));
+    let at = style.paint(Tone::Faint, &clock.show(&event.at));
     let kind = escape::line(&event.kind);
     let whom: Vec<String> = [&event.project, &event.initiative, &event.task, &event.agent]
         .into_iter()
@@ -21,12 +23,23 @@ pub(crate) fn line(event: &EventView, style: Style) -> String {
     let data = match &event.data {
         serde_json::Value::Object(fields) if fields.is_empty() => String::new(),
         serde_json::Value::Null => String::new(),
-        data => cut(&escape::line(&data.to_string()), DATA_WIDTH),
+        data => escape::line(&data.to_string()),
+    };
+    let head = format!("{seq}  {at}  {kind:<22}  ");
+    let room = width.map(|width| width.saturating_sub(columns(&head)));
+    let mut whom = whom.join(" ");
+    if let Some(room) = room {
+        whom = cut(&whom, room);
+    }
+    let left = room.map_or(DATA_WIDTH, |room| room.saturating_sub(columns(&whom) + 2));
+    // An ellipsis alone tells nothing.
+    let data = if left > 1 {
+        cut(&data, left)
+    } else {
+        String::new()
     };
     let data = style.paint(Tone::Faint, &data);
-    format!("{seq}  {at}  {kind:<22}  {}  {data}", whom.join(" "))
-        .trim_end()
-        .to_owned()
+    format!("{head}{whom}  {data}").trim_end().to_owned()
 }
 
 /// Tells an event of a run in words; none for what is not worth a line.
@@ -56,7 +69,7 @@ fn telling(event: &EventView) -> Option<String> {
             Some(kind) => format!("{agent} goes on ({kind})"),
         },
         "agent.reported-done" => because("done", "summary"),
-        "agent.stopped" => format!("{agent} stopped"),
+        "agent.stopped" => format!("{agent} stopped{}", resumed(event)),
         "merge.bounced" => match text("conflicts") {
             Some(files) => format!("handed back to its agent, in conflict: {files}"),
             None => "handed back to its agent".to_owned(),
@@ -66,9 +79,15 @@ fn telling(event: &EventView) -> Option<String> {
         "message.answered" => because("answered", "answer"),
         "message.sent" => format!("{agent} says: {}", text("body")?),
         "task.merged" if event.data["unchanged"] == true => "merged, it changed nothing".to_owned(),
-        "task.parked" => because("parked", "why"),
+        "task.parked" => because("parked", "why") + &resumed(event),
         "task.retry-scheduled" => because("another attempt follows", "error"),
-        "task.review-requested" => "waits for your approval".to_owned(),
+        "task.review-requested" => match (&event.initiative, &event.task) {
+            (Some(initiative), Some(task)) => {
+                let id = escape::line(&format!("{initiative}/{task}"));
+                format!("waits for your approval: cw task approve {id}")
+            }
+            _ => "waits for your approval".to_owned(),
+        },
         "task.rejected" => because("rejected", "text"),
         "initiative.land-refused" | "initiative.branch-refused" => because("refused", "error"),
         "task.started"
@@ -84,6 +103,17 @@ fn telling(event: &EventView) -> Option<String> {
             because(&escape::line(verb).replace('-', " "), "error")
         }
     })
+}
+
+/// The command that lets a stopped agent go on, for what tells of one.
+fn resumed(event: &EventView) -> String {
+    let by_hand = event.data["why"]
+        .as_str()
+        .is_none_or(|why| why.contains("stopped"));
+    match event.agent.as_deref().filter(|_| by_hand) {
+        Some(agent) => format!(" (cw agent resume {} lets it go on)", escape::line(agent)),
+        None => String::new(),
+    }
 }
 
 /// A text, or several, of an event's data: one line, bounded.
@@ -138,7 +168,7 @@ mod tests {
         login: merged, it changed nothing
         login: handed back to its agent, in conflict: a.txt, b^[.txt
         login: soho goes on (bounce)
-        login: failed: exit 3
+        login: failed: exit 3 …
         login: a gate said no: cargo test
         ");
         assert_eq!(told("agent.progressed", json!({"text": "x"})), None);
@@ -147,13 +177,30 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line() {
+        let day = "2026-11-23T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
+        let clock = Clock::new(day.try_into().unwrap(), jiff::tz::TimeZone::UTC);
         let line = line(
             &event("task.failed", json!({"error": "a\nb"})),
             Style { colour: false },
+            None,
+            &clock,
         );
         assert_eq!(
             line,
             r#"     7  10:20:30  task.failed             accounts login soho  {"error":"a\nb"}"#
         );
+    }
+    #[test]
+    fn an_event_ends_where_the_terminal_ends() {
+        let clock = Clock::new(std::time::UNIX_EPOCH, jiff::tz::TimeZone::UTC);
+        let long = event("task.failed", json!({"error": "\u{6f22}".repeat(90)}));
+        for colour in [false, true] {
+            for width in [60, 80, 81, 132, 200] {
+                let line = line(&long, Style { colour }, Some(width), &clock);
+                assert!(columns(&line) <= width, "{width}: {line}");
+                assert!(columns(&line) + 2 >= width || width < 80, "{width}: {line}");
+                assert!(width < 80 || line.contains('\u{2026}'), "{width}: {line}");
+            }
+        }
     }
 }

@@ -37,6 +37,18 @@ fn summary(message: &MessageView) -> String {
     }
 }
 
+/// Draws what was answered, one to a line.
+pub(crate) fn answered(messages: &[MessageView], page: &mut Page) {
+    for message in messages {
+        let answer = message.answer.as_deref().unwrap_or_default();
+        page.prose(format!(
+            "answered {}: {}",
+            escape::line(&message.id),
+            escape::first_line(answer)
+        ));
+    }
+}
+
 /// Draws what waits for the user, each with the command that answers it.
 pub(crate) fn inbox(inbox: &InboxView, page: &mut Page) {
     if inbox.messages.is_empty() && inbox.reviews.is_empty() {
@@ -45,6 +57,11 @@ pub(crate) fn inbox(inbox: &InboxView, page: &mut Page) {
     for message in &inbox.messages {
         page.blank();
         detail(message, page);
+        let waits = message.status == MessageStatus::Open;
+        if waits && matches!(message.kind, MessageKind::Note | MessageKind::Error) {
+            let id = escape::line(&message.id);
+            page.faint(format!("  cw message show {id}   (marks it read)"));
+        }
     }
     for task in &inbox.reviews {
         page.blank();
@@ -57,7 +74,7 @@ fn review(task: &TaskView, page: &mut Page) {
     let id = escape::line(&format!("{}/{}", task.initiative, task.id));
     let name = page.style.paint(Tone::Strong, &id);
     let status = page.style.paint(Tone::Attention, "review");
-    page.line(format!("{name}  {status} · {}", escape::line(&task.title)));
+    page.prose(format!("{name}  {status} · {}", escape::line(&task.title)));
     if task.kind == TaskKind::Work {
         page.faint(format!("  cw task diff {id}"));
     }
@@ -75,7 +92,7 @@ pub(crate) fn detail(message: &MessageView, page: &mut Page) {
         .task
         .as_ref()
         .map(|task| format!(" · {}", escape::line(task)));
-    page.line(format!(
+    page.prose(format!(
         "{id}  {} from {} to {}{} · {} · {status}",
         message.kind,
         escape::line(&message.from),
@@ -85,7 +102,7 @@ pub(crate) fn detail(message: &MessageView, page: &mut Page) {
     ));
     page.text(&message.body);
     for (at, option) in message.options.iter().enumerate() {
-        page.line(format!("    {}. {}", at + 1, escape::line(option)));
+        page.item(&format!("    {}. ", at + 1), option);
     }
     if let Some(answer) = &message.answer {
         page.faint("  answer");
@@ -96,7 +113,7 @@ pub(crate) fn detail(message: &MessageView, page: &mut Page) {
     }
 }
 
-/// The command that answers a message, if it wants an answer.
+/// The command that answers a message, if it wants an answer, with a remark on what may be said.
 pub(crate) fn command(message: &MessageView) -> Option<String> {
     let asks = matches!(
         message.kind,
@@ -105,10 +122,11 @@ pub(crate) fn command(message: &MessageView) -> Option<String> {
     if !asks || message.status != MessageStatus::Open {
         return None;
     }
+    // What is copied up to the remark is a command that a shell takes.
     let what = match message.options.len() {
         0 => "TEXT".to_owned(),
-        1 => "1 or TEXT".to_owned(),
-        n => format!("<1-{n} or your own text>"),
+        1 => "1  (or your own text)".to_owned(),
+        n => format!("1  (1-{n}, or your own text)"),
     };
     Some(format!(
         "cw message answer {} {what}",

@@ -23,6 +23,7 @@ pub(crate) fn applied(applied: &PlanApplied, page: &mut Page) {
     }
     let signs = [
         ("+", Tone::Good, &applied.created, ""),
+        ("~", Tone::Attention, &applied.changed, ""),
         ("~", Tone::Attention, &applied.updated, ""),
         (
             "-",
@@ -37,13 +38,13 @@ pub(crate) fn applied(applied: &PlanApplied, page: &mut Page) {
             page.line(format!("  {sign} {}{remark}", escape::line(id)));
         }
     }
-    let many = |ids: &Vec<String>, word: &str| format!("{} {word}", ids.len());
+    let many = |n: usize, word: &str| format!("{n} {word}");
     let verdict = if applied.dry_run { "would be " } else { "" };
     page.line(format!(
         "{verdict}{}, {}, {}",
-        many(&applied.created, "new"),
-        many(&applied.updated, "changed"),
-        many(&applied.unchanged, "unchanged"),
+        many(applied.created.len(), "new"),
+        many(applied.updated.len() + applied.changed.len(), "changed"),
+        many(applied.unchanged.len(), "unchanged"),
     ));
     let draft = applied
         .initiatives
@@ -54,5 +55,30 @@ pub(crate) fn applied(applied: &PlanApplied, page: &mut Page) {
             "next: cw initiative start {}",
             escape::line(&one.id)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::style::Style;
+    use std::time::SystemTime;
+
+    #[test]
+    fn changes_beside_the_tasks_are_drawn_and_counted() {
+        let answer = PlanApplied {
+            updated: vec!["login".into()],
+            changed: vec!["initiative accounts".into(), "phase p1".into()],
+            dry_run: true,
+            ..PlanApplied::default()
+        };
+        let mut page = Page::new(Style { colour: false }, None, SystemTime::UNIX_EPOCH);
+        applied(&answer, &mut page);
+        let told = page.finish();
+        assert!(told.contains("  ~ initiative accounts\n  ~ phase p1\n  ~ login\n"));
+        assert!(
+            told.contains("would be 0 new, 3 changed, 0 unchanged"),
+            "{told}"
+        );
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn list(answer: &ProjectList, page: &mut Page) {
 }
 
 /// Draws what `init` did.
-pub(crate) fn initialised(answer: &ProjectList, page: &mut Page) {
+pub(crate) fn initialised(answer: &ProjectList, quiet: bool, page: &mut Page) {
     for project in &answer.projects {
         let word = if project.created {
             "registered"
@@ -37,6 +37,9 @@ pub(crate) fn initialised(answer: &ProjectList, page: &mut Page) {
         ));
         if project.wrote_config {
             page.line("wrote cw.toml: look at its comments, above all at [agents] and [gates]");
+        }
+        if project.trusted && quiet {
+            continue;
         }
         if project.trusted {
             page.faint("next: cw run PLAN.md, or cw demo to see it at work");

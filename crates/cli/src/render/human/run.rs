@@ -8,6 +8,9 @@ use cw_wire::{InitiativeView, MessageView};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// How many of the tasks that failed are named.
+const NAMED: usize = 3;
+
 /// How a run ended: the last line of `cw run --json`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
@@ -44,6 +47,8 @@ pub(crate) struct SummaryView {
     pub(crate) questions: Vec<MessageView>,
     /// The tasks that wait for approval.
     pub(crate) reviews: Vec<String>,
+    /// Dispatch is held.
+    pub(crate) held: bool,
 }
 
 impl Summary {
@@ -72,13 +77,14 @@ impl Summary {
             failed: progress.failed.clone(),
             questions: progress.questions.clone(),
             reviews: progress.reviews.clone(),
+            held: progress.held,
         };
         Self { summary }
     }
 }
 
-/// Draws a summary.
-pub(crate) fn summary(all: &Summary, page: &mut Page) {
+/// Draws a summary. Commands are offered where there is one that follows it again.
+pub(crate) fn summary(all: &Summary, follow: Option<&str>, page: &mut Page) {
     let it = &all.summary;
     let tone = match it.outcome.as_str() {
         "finished" => Tone::Good,
@@ -86,7 +92,7 @@ pub(crate) fn summary(all: &Summary, page: &mut Page) {
         _ => Tone::Attention,
     };
     let word = page.style.paint(tone, &it.outcome.replace('-', " "));
-    page.line(format!(
+    page.prose(format!(
         "{}: {word} in {}, {}",
         escape::line(&it.title),
         amount::duration(it.elapsed_s),
@@ -99,35 +105,87 @@ pub(crate) fn summary(all: &Summary, page: &mut Page) {
         .map(|(status, n)| format!("{n} {}", escape::line(status)))
         .collect();
     page.field("tasks", &counts.join(", "));
-    for task in &it.failed {
-        let why = task
-            .error
-            .as_deref()
-            .map(escape::first_line)
-            .unwrap_or_default();
-        page.field(&task.status, &format!("{}: {why}", task.id));
+    failures(it, follow.is_some(), page);
+    waits(it, follow.is_some(), page);
+    page.field("branch", &it.branch);
+    if let Some(follow) = follow {
+        next(it, follow, page);
     }
-    for question in &it.questions {
-        let command = super::message::command(question).unwrap_or_default();
+}
+
+/// Draws the tasks that failed, each with the reason.
+fn failures(it: &SummaryView, offers: bool, page: &mut Page) {
+    for task in it.failed.iter().take(NAMED) {
+        let why = task.error.as_deref().map(escape::first_line);
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        page.field(&task.status, &format!("{}{why}", task.id));
+    }
+    let more = it.failed.len().saturating_sub(NAMED);
+    if more > 0 {
+        let list = format!(
+            ": cw task list -i {} -s failed,cancelled",
+            escape::line(&it.initiative)
+        );
         page.field(
-            "question",
-            &format!("{} ({command})", escape::first_line(&question.body)),
+            "",
+            &format!("and {more} more{}", if offers { &list } else { "" }),
         );
     }
-    for task in &it.reviews {
-        page.field("review", &format!("{task} (cw task approve {task})"));
-    }
-    page.field("branch", &it.branch);
-    let id = escape::line(&it.initiative);
-    let next = match it.outcome.as_str() {
-        "finished" => format!("cw initiative land {id}"),
-        "failed" => {
-            let task = it.failed.first().map_or("TASK", |task| task.id.as_str());
-            format!("cw task retry {task}, or cw task skip {task}")
+}
+
+/// Draws what waits for the user: each with its command below it.
+fn waits(it: &SummaryView, offers: bool, page: &mut Page) {
+    let mut wait = |name: &str, what: &str, command: Option<String>| {
+        page.field(name, what);
+        if let Some(command) = command.filter(|_| offers) {
+            page.field("", &command);
         }
-        _ => format!("cw run goes on where it was; cw events --follow -i {id}"),
     };
-    page.field("next", &next);
+    for question in &it.questions {
+        let command = super::message::command(question);
+        wait("question", &escape::first_line(&question.body), command);
+    }
+    for task in &it.reviews {
+        let command = format!("cw task approve {}/{task}", it.initiative);
+        wait("review", task, Some(command));
+    }
+    let parked = it.counts.get("parked").copied().unwrap_or(0);
+    if parked > 0 {
+        let what = amount::some(u64::from(parked), "task");
+        let command = "cw agent resume NAME lets a stopped one go on at once";
+        wait("parked", &what, Some(command.to_owned()));
+    }
+    if it.held {
+        let command = "cw resume lets it go on".to_owned();
+        wait(
+            "held",
+            "dispatch is held: nothing new starts",
+            Some(command),
+        );
+    }
+}
+
+/// Draws the commands that come next. Who was interrupted has been told them already.
+fn next(it: &SummaryView, follow: &str, page: &mut Page) {
+    let id = &it.initiative;
+    if it.outcome == "interrupted" {
+        return;
+    }
+    if it.outcome == "finished" {
+        return page.field("next", &format!("cw initiative land {id}"));
+    }
+    let failed = it.failed.iter().take(NAMED);
+    let failed: Vec<String> = failed.map(|task| format!("{id}/{}", task.id)).collect();
+    let failed = failed.join(" ");
+    let mut name = "next";
+    if !failed.is_empty() {
+        page.field(name, &format!("cw task retry {failed}"));
+        page.field("", &format!("cw task skip {failed}"));
+        name = "";
+    }
+    if it.outcome != "failed" {
+        page.field(name, &format!("{follow}   (goes on where it was)"));
+    }
 }
 
 /// The exit code of a run that has come to an outcome.

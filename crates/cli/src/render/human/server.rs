@@ -32,3 +32,11 @@ pub(crate) fn status(status: &ServerStatus, page: &mut Page) {
     page.field("projects", &status.projects.to_string());
     page.field("agents", &format!("{} at work", status.agents));
 }
+
+/// Draws that it was stopped.
+pub(crate) fn ended(ended: &ServerStatus, page: &mut Page) {
+    match ended.pid {
+        Some(pid) => page.line(format!("stopped (process {pid})")),
+        None => page.line("stopped"),
+    }
+}

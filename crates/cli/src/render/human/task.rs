@@ -1,11 +1,11 @@
 //! Tasks.
 
 use super::{differ, message};
-use crate::render::amount;
 use crate::render::page::Page;
 use crate::render::table::{Cell, Table};
-use cw_wire::TaskView;
+use crate::render::{amount, escape};
 use cw_wire::task::TaskDetail;
+use cw_wire::{TaskKind, TaskStatus, TaskView};
 
 /// Draws a list.
 pub(crate) fn list(tasks: &[TaskView], page: &mut Page) {
@@ -77,7 +77,7 @@ fn remark(task: &TaskView, page: &Page) -> String {
         remarks.push(amount::some(u64::from(task.bounces), "bounce"));
     }
     if let Some(note) = task.note.as_ref().or(task.error.as_ref()) {
-        remarks.push(note.lines().next().unwrap_or_default().to_owned());
+        remarks.push(escape::first_line(note));
     }
     remarks.join("; ")
 }
@@ -87,7 +87,16 @@ pub(crate) fn detail(task: &TaskDetail, page: &mut Page) {
     let view = &task.view;
     page.heading(&format!("{}/{}", view.initiative, view.id), &view.title);
     page.field("status", view.status.as_str());
-    let remark = remark(view, page);
+    // The error has a place of its own below.
+    let shown = TaskView {
+        error: None,
+        note: view
+            .note
+            .clone()
+            .filter(|note| view.error.as_ref() != Some(note)),
+        ..view.clone()
+    };
+    let remark = remark(&shown, page);
     if !remark.is_empty() {
         page.field("note", &remark);
     }
@@ -127,6 +136,32 @@ pub(crate) fn detail(task: &TaskDetail, page: &mut Page) {
     if !task.messages.is_empty() {
         page.blank();
         message::list(&task.messages, page);
+    }
+    next(view, page);
+}
+
+/// Draws the commands that come next, for what waits for the user.
+fn next(task: &TaskView, page: &mut Page) {
+    let id = format!("{}/{}", task.initiative, task.id);
+    let commands = match task.status {
+        TaskStatus::Failed | TaskStatus::Cancelled => {
+            vec![format!("cw task retry {id}"), format!("cw task skip {id}")]
+        }
+        TaskStatus::Review => {
+            let mut commands = vec![
+                format!("cw task approve {id}"),
+                format!("cw task reject {id} --text \"…\""),
+            ];
+            if task.kind == TaskKind::Work {
+                commands.insert(0, format!("cw task diff {id}"));
+            }
+            commands
+        }
+        _ => return,
+    };
+    page.blank();
+    for (at, command) in commands.iter().enumerate() {
+        page.field(if at == 0 { "next" } else { "" }, command);
     }
 }
 

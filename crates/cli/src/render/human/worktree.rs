@@ -11,6 +11,20 @@ pub(crate) fn list(worktrees: &[WorktreeView], page: &mut Page) {
     if worktrees.is_empty() {
         return page.faint("no worktrees");
     }
+    table(worktrees, "", page);
+}
+
+/// Draws what was pruned, or would be.
+pub(crate) fn pruned(worktrees: &[WorktreeView], dry_run: bool, page: &mut Page) {
+    match (worktrees.is_empty(), dry_run) {
+        (true, true) => page.faint("would remove nothing"),
+        (true, false) => page.faint("nothing to remove"),
+        (false, true) => table(worktrees, "would remove ", page),
+        (false, false) => table(worktrees, "removed ", page),
+    }
+}
+
+fn table(worktrees: &[WorktreeView], verdict: &str, page: &mut Page) {
     let mut table = Table::new(&[">SIZE", "STATE", "AGENT", "TASK", "BRANCH", "PATH"]);
     for one in worktrees {
         let dirty = if one.dirty { " *" } else { "" };
@@ -32,7 +46,7 @@ pub(crate) fn list(worktrees: &[WorktreeView], page: &mut Page) {
     } else {
         ""
     };
-    let total = format!("{count}, {}{dirty}", amount::bytes(total));
+    let total = format!("{verdict}{count}, {}{dirty}", amount::bytes(total));
     let total = page.style.paint(Tone::Faint, &total);
     page.line(total);
 }
