@@ -268,11 +268,10 @@ pub(super) fn place(
         None => plans.max_by_key(|row| (tx.get::<Phase>(row.phase).position, row.position)),
     };
     let found = found.ok_or_else(|| {
-        Refusal::not_found(format!("there is no plan '{}'", plan.unwrap_or("")))
-            .hint(format!(
-                "`cw initiative show {}` lists the plans",
-                tx.get::<Initiative>(initiative).slug
-            ))
+        Refusal::not_found(format!("there is no plan '{}'", plan.unwrap_or(""))).hint(format!(
+            "`cw initiative show {}` lists the plans",
+            tx.get::<Initiative>(initiative).slug
+        ))
     })?;
     let last = tx
         .state()

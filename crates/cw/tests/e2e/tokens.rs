@@ -40,7 +40,12 @@ fn ask(stage: &Stage, request: &str, token: Option<&str>, body: &Value) -> (u16,
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-pub(crate) fn call(stage: &Stage, procedure: &str, token: Option<&str>, body: &Value) -> (u16, Value) {
+pub(crate) fn call(
+    stage: &Stage,
+    procedure: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> (u16, Value) {
     ask(stage, &format!("POST /rpc/{procedure}"), token, body)
 }
 
