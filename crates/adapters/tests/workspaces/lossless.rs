@@ -19,6 +19,19 @@ fn kept(world: &World) -> Vec<String> {
     found
 }
 
+/// A world whose repository has a submodule `lib`.
+fn with_submodule() -> World {
+    let world = World::new();
+    let lib = world.base().join("lib");
+    git_in(&world.base(), &["init", "--quiet", "lib"]);
+    write(&lib, "l.txt", "l");
+    git_in(&lib, &["add", "-A"]);
+    git_in(&lib, &["commit", "--quiet", "-m", "l"]);
+    world.git(["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
+    world.commit("with a submodule");
+    world
+}
+
 #[test]
 fn marks_in_the_index_hide_no_work() {
     for mark in ["--assume-unchanged", "--skip-worktree"] {
@@ -79,14 +92,7 @@ fn an_agent_that_makes_its_worktree_sparse_loses_nothing() {
 
 #[test]
 fn files_in_the_folder_of_a_submodule_that_is_not_there_are_kept() {
-    let world = World::new();
-    let lib = world.base().join("lib");
-    git_in(&world.base(), &["init", "--quiet", "lib"]);
-    write(&lib, "l.txt", "l");
-    git_in(&lib, &["add", "-A"]);
-    git_in(&lib, &["commit", "--quiet", "-m", "l"]);
-    world.git(["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
-    world.commit("with a submodule");
+    let world = with_submodule();
     world.prepare();
     write(&world.soho(), "lib/precious.txt", "precious");
     let collected = world.collect();
@@ -97,14 +103,7 @@ fn files_in_the_folder_of_a_submodule_that_is_not_there_are_kept() {
 
 #[test]
 fn commits_made_in_a_submodule_outlive_the_worktree() {
-    let world = World::new();
-    let lib = world.base().join("lib");
-    git_in(&world.base(), &["init", "--quiet", "lib"]);
-    write(&lib, "l.txt", "l");
-    git_in(&lib, &["add", "-A"]);
-    git_in(&lib, &["commit", "--quiet", "-m", "l"]);
-    world.git(["submodule", "--quiet", "add", lib.to_str().unwrap(), "lib"]);
-    world.commit("with a submodule");
+    let world = with_submodule();
     world.prepare();
     world.agent(["submodule", "--quiet", "update", "--init"]);
     assert!(

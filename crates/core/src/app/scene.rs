@@ -14,7 +14,8 @@ use crate::domain::status::{TaskStatus, task_status};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{Message, Turn, Verdict};
 
-pub(super) struct Counted(u64);
+/// Ids that count up.
+pub(super) struct Counted(pub(super) u64);
 
 impl Ids for Counted {
     fn uid(&mut self) -> Uid {

@@ -66,31 +66,14 @@ pub fn written(state: &State, id: InitiativeId) -> Option<PlanDocument> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::scene::Counted;
     use super::super::{Applied, Command, Refusal, Reply, Signal, decide};
     use super::*;
-    use crate::domain::ids::{Ids, ProjectId, Uid};
+    use crate::domain::ids::ProjectId;
     use crate::domain::plan::tests::round_trip::plans;
     use crate::domain::plan::{TaskKind, export, read};
     use crate::domain::time::Timestamp;
     use crate::domain::txn::Commit;
-
-    struct Counted(u64);
-
-    impl Ids for Counted {
-        fn uid(&mut self) -> Uid {
-            self.0 += 1;
-            Uid(format!("{:032x}", self.0))
-        }
-        fn session(&mut self) -> String {
-            self.uid().0
-        }
-        fn secret(&mut self) -> String {
-            self.uid().0
-        }
-        fn below(&mut self, _: usize) -> usize {
-            0
-        }
-    }
 
     fn registered() -> (State, ProjectId) {
         let mut state = State::default();
