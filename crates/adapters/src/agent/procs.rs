@@ -18,10 +18,14 @@ pub(super) struct Seen {
     parent: u32,
     started: u64,
     dead: bool,
+    /// Its program stands in its memory: it is not just becoming one.
+    whole: bool,
 }
 
-/// An environment is searched up to here, in bytes.
-const ENVIRON_CAP: u64 = 8 << 20;
+/// A process's environment or words are first read with room for so much, in bytes.
+const READ_FIRST: usize = 32 << 10;
+/// They are read up to here, in bytes: the kernel lets both together be as long as 6 MiB.
+const READ_CAP: usize = 16 << 20;
 /// How long a process that is just becoming another program is looked at again.
 const EXEC_PATIENCE: Duration = Duration::from_millis(500);
 /// So often in a row a program must show words and no environment to be one without.
@@ -39,11 +43,14 @@ fn look(pid: u32) -> Option<Seen> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let started = fields.nth(17)?.parse().ok()?;
+    // Where its code begins is noted when the program, its words and its environment are there.
+    let whole = fields.nth(3)? != "0";
     Some(Seen {
         pid,
         parent,
         started,
         dead: matches!(state, "Z" | "X" | "x"),
+        whole,
     })
 }
 
@@ -167,34 +174,41 @@ enum Environment {
     Holds(Vec<u8>),
     /// None, and it is a program.
     Bare,
-    /// None, and no words: it is just becoming another program.
+    /// None yet: it is just becoming another program.
     Changing,
     /// It is another user's, dead, or a thread of the kernel.
     Hidden,
 }
 
 fn environment(pid: u32) -> Environment {
-    let of_the_kernel = |seen: &Seen| seen.pid == KERNEL || seen.parent == KERNEL;
     match read_capped(pid, "environ") {
         None => Environment::Hidden,
         Some(entries) if !entries.is_empty() => Environment::Holds(entries),
-        Some(_) if look(pid).is_none_or(|seen| seen.dead || of_the_kernel(&seen)) => {
-            Environment::Hidden
-        }
-        Some(_) if read_capped(pid, "cmdline").is_none_or(|words| words.is_empty()) => {
-            Environment::Changing
-        }
-        Some(_) => Environment::Bare,
+        Some(_) => match look(pid) {
+            None => Environment::Hidden,
+            Some(seen) if seen.dead => Environment::Hidden,
+            Some(seen) if seen.pid == KERNEL || seen.parent == KERNEL => Environment::Hidden,
+            Some(seen) if seen.whole => Environment::Bare,
+            Some(_) => Environment::Changing,
+        },
     }
 }
 
-/// Reads a file of a process; none when this user may not, or it is gone.
+/// Reads a file of a process; none when this user may not, or it is gone. One read gives all of
+/// it: between two the process may become another program, and the second would find nothing.
 fn read_capped(pid: u32, name: &str) -> Option<Vec<u8>> {
-    let file = File::open(format!("/proc/{pid}/{name}")).ok()?;
-    let mut bytes = Vec::new();
-    // A process that ends meanwhile is read in part, and is not worth an error.
-    let _ = file.take(ENVIRON_CAP).read_to_end(&mut bytes);
-    Some(bytes)
+    let mut size = READ_FIRST;
+    loop {
+        let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
+        let mut bytes = vec![0; size];
+        // A process that ends meanwhile shows nothing, and is not worth an error.
+        let read = file.read(&mut bytes).unwrap_or(0);
+        if read < size || size >= READ_CAP {
+            bytes.truncate(read);
+            return Some(bytes);
+        }
+        size *= 8;
+    }
 }
 
 /// Signals exactly the process that was seen; one that is gone is fine.
@@ -252,5 +266,24 @@ mod tests {
         let parent = look(std::process::id()).unwrap().parent;
         let has = |value: &Path| marked("PATH", value).iter().any(|seen| seen.pid == parent);
         assert!(!has(&Path::new(&path).join("x")));
+    }
+
+    /// A program that becomes itself, again and again, is seen whenever one looks.
+    #[test]
+    fn what_changes_all_the_time_is_found_each_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut env = vec![("MARKED_BY".into(), dir.path().into())];
+        // A long environment takes the kernel more than one page to show.
+        env.extend((0..40).map(|n| (format!("A{n}").into(), "x".repeat(200).into())));
+        let (_reader, writer) = std::io::pipe().unwrap();
+        std::fs::write(dir.path().join("again"), "exec sh ./again").unwrap();
+        let mut child =
+            super::super::spawn::shell("exec sh ./again", dir.path(), env, writer).unwrap();
+        let missed = (0..1_000)
+            .filter(|_| marked("MARKED_BY", dir.path()).is_empty())
+            .count();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(missed, 0);
     }
 }

@@ -174,7 +174,8 @@ impl Stage {
         )
     }
 
-    /// Waits until no worktree of an agent is left, so that what comes next is not slowed by what went before.
+    /// Waits until no worktree of an agent is left, and deletes those in the trash, so that what comes next is not slowed
+    /// by what went before.
     ///
     /// # Errors
     /// When they do not go away.
@@ -183,13 +184,21 @@ impl Stage {
             "the worktrees to go away",
             Duration::from_millis(10),
             || {
-                let list = repository::git(&self.repo, &["worktree", "list", "--porcelain"])?;
+                // One that goes away while git lists them makes it end in an error.
+                let listed = repository::git(&self.repo, &["worktree", "list", "--porcelain"]);
+                let Ok(list) = listed else { return Ok(None) };
                 let left = list.lines().filter(|line| {
                     line.starts_with("worktree ") && line.contains("/home/worktrees/")
                 });
                 Ok((left.count() == 0).then_some(()))
             },
-        )
+        )?;
+        let trash = self.home.join("worktrees/.trash");
+        if there(&trash) {
+            std::fs::remove_dir_all(&trash)
+                .map_err(|error| format!("{}: {error}", trash.display()))?;
+        }
+        Ok(())
     }
 
     /// The server's process.

@@ -50,8 +50,11 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
     for round in 0..rounds {
         // Each plan starts from the base, so the loop does too.
         git(&stage.repo, &["branch", "-f", "loop-integration", "main"])?;
-        limit.add(by_hand(&stage, round * share, share)?);
-        ours.add(by_cw(&stage, &format!("Round{round}"), share)?);
+        let loops = by_hand(&stage, round * share, share)?;
+        let took = by_cw(&stage, &format!("Round{round}"), share)?;
+        eprintln!("  {} of {rounds}: {took:.1?} beside {loops:.1?}", round + 1);
+        limit.add(loops);
+        ours.add(took);
     }
     let mut figure = Figure::new(
         "tasks",
