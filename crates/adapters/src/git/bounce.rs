@@ -91,7 +91,10 @@ impl Tree<'_> {
 
     /// The paths that git's index calls unmerged.
     pub(super) fn unmerged(&self) -> Result<BTreeMap<Vec<u8>, Conflict>, GitError> {
-        if self.index().is_some_and(|index| !index.unmerged) {
+        if self
+            .index()
+            .is_some_and(|index| !index.unmerged && !index.split)
+        {
             return Ok(BTreeMap::new());
         }
         let output = self.git().args(["ls-files", "-z", "--unmerged"]).run()?;
@@ -170,16 +173,16 @@ impl Tree<'_> {
         &self,
         prefix: &str,
         at: Timestamp,
-    ) -> Result<Option<String>, GitError> {
+    ) -> Result<Vec<String>, GitError> {
         let Ok(text) = fs::read_to_string(self.admin.join(MERGING)) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let oids: Vec<Oid> = text
             .split_whitespace()
             .filter_map(|oid| Oid::new(oid).ok())
             .collect();
         let head = self.head()?.commit;
-        let mut kept = None;
+        let mut kept = Vec::new();
         if let [before, tip] = &oids[..]
             && head.as_ref() == Some(before)
             && self.merge_heads().is_empty()
@@ -188,11 +191,12 @@ impl Tree<'_> {
             if let Some(tree) = &capture.tree {
                 let subject = "Keep what stood in the place of a merge that was cut off";
                 let parents = [before.clone()];
-                kept = Some(self.repo.keep_tree(tree, &parents, subject, prefix, at)?);
+                kept.push(self.repo.keep_tree(tree, &parents, subject, prefix, at)?);
             }
+            kept.extend(self.keep_apart(&capture, prefix, at)?);
             self.reset()?;
             for path in self.repo.changed(before, tip, "A")? {
-                remove_file(&self.path.join(path_of(&path)))?;
+                remove_merged(&self.path.join(path_of(&path)))?;
             }
         }
         remove_file(&self.admin.join(MERGING))?;
@@ -217,6 +221,13 @@ impl Tree<'_> {
             .succeed()?;
         Ok(output.parts().map(<[u8]>::to_vec).collect())
     }
+}
+
+/// Removes a file that a merge has put there. Where a folder stands, or a file in the place of its
+/// folder, that is what was there before.
+fn remove_merged(path: &std::path::Path) -> Result<(), GitError> {
+    let gone = fs::symlink_metadata(path).map_or(true, |found| found.is_dir());
+    if gone { Ok(()) } else { remove_file(path) }
 }
 
 /// Merges the tip into the task's worktree.
@@ -366,14 +377,24 @@ fn make_room(tree: &Tree<'_>, ask: &MergeInto, head: &Oid) -> Result<(), GitErro
         return Ok(());
     }
     let mut in_the_way = tree.repo.changed(head, &ask.tip, "A")?;
-    in_the_way.retain(|path| copies.contains_key(path));
+    let is_file = |path: &Vec<u8>| {
+        fs::symlink_metadata(tree.path.join(path_of(path))).is_ok_and(|found| !found.is_dir())
+    };
+    in_the_way.retain(|path| copies.contains_key(path) && is_file(path));
     let changed: Vec<Vec<u8>> = in_the_way
         .iter()
         .filter(|path| !tree.is_unchanged_copy(path, copies[*path]))
         .cloned()
         .collect();
     let subject = "Keep changed copies that make room for a merge";
-    tree.keep_files(&changed, subject, &ask.kept, ask.at)?;
+    let kept = tree.keep_files(&changed, subject, &ask.kept, ask.at)?;
+    if let Some(missed) = kept.missed.first() {
+        let name = shown([&missed[..]]).join("");
+        return Err(GitError::refused(
+            format!("{name} is in the way of a merge and cannot be read"),
+            "make it readable, or take it away",
+        ));
+    }
     for path in in_the_way {
         remove_file(&tree.path.join(path_of(&path)))?;
     }

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cw_core::domain::oid::Oid;
@@ -17,6 +16,7 @@ use super::copies::print_of;
 use super::door::Git;
 use super::error::GitError;
 use super::index::Index;
+use super::keep::make_readable;
 use super::repo::{Repo, nul_terminated, oid_of, path_of, remove_file};
 use super::worktree::Tree;
 
@@ -41,6 +41,8 @@ pub(super) struct Capture {
 struct Differing {
     /// Tracked files that are not as the index has them.
     tracked: Paths,
+    /// Tracked files that are not there any more.
+    gone: Paths,
     /// Files that are not tracked.
     untracked: Paths,
     /// Nested repositories that are not tracked.
@@ -93,7 +95,9 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
                 (b'?', None) => {}
                 _ => {
                     found.staged |= index != b' ';
-                    if worktree != b' ' || index == b'U' {
+                    if worktree == b'D' && index != b'U' {
+                        found.gone.push(path.to_vec());
+                    } else if worktree != b' ' || index == b'U' {
                         found.tracked.push(path.to_vec());
                     }
                 }
@@ -117,6 +121,21 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         Ok((files, nested))
     }
 
+    /// Adds what is not tracked still to what a capture could not take.
+    fn see_the_rest(
+        &self,
+        leave_out: &BTreeSet<Vec<u8>>,
+        capture: &mut Capture,
+    ) -> Result<(), GitError> {
+        let (files, nested) = self.untracked()?;
+        let mut known: BTreeSet<Vec<u8>> = capture.left_out.iter().cloned().collect();
+        known.extend(capture.nested.iter().cloned());
+        let new = |path: &Vec<u8>| !leave_out.contains(path) && !known.contains(path);
+        capture.left_out.extend(files.into_iter().filter(new));
+        capture.nested.extend(nested.into_iter().filter(new));
+        Ok(())
+    }
+
     /// Has the index hold the files as they are, all but those that git cannot take, which are
     /// given back. (Git passes over some names and says so only to people.)
     fn add(&self, files: &[Vec<u8>]) -> Result<Paths, GitError> {
@@ -124,7 +143,7 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
             return Ok(Vec::new());
         }
         for file in files {
-            self.make_readable(&path_of(file));
+            make_readable(&self.folder.join(path_of(file)));
         }
         let input = nul_terminated(files.iter().map(Vec::as_slice));
         let args = [
@@ -178,18 +197,6 @@ impl<'s, F: Fn() -> Git<'s>> Scene<'s, F> {
         Ok(())
     }
 
-    fn make_readable(&self, file: &Path) {
-        let path = self.folder.join(file);
-        let Ok(found) = fs::symlink_metadata(&path) else {
-            return;
-        };
-        let mode = found.permissions().mode();
-        if found.is_file() && mode & 0o400 == 0 {
-            let _still_unreadable =
-                fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o400));
-        }
-    }
-
     fn drop_from_index(&self, paths: &[Vec<u8>]) -> Result<(), GitError> {
         if paths.is_empty() {
             return Ok(());
@@ -218,10 +225,10 @@ impl Tree<'_> {
         };
         let mut nested = match self.index() {
             Some(known) => {
-                if known.hides {
+                if known.hides || known.split {
                     scene.uncover()?;
                 }
-                self.bare_links(&known.links)
+                self.bare_links(&self.links(known)?)
             }
             // An index that a power failure or an agent broke is made again from the commit.
             None => {
@@ -240,21 +247,21 @@ impl Tree<'_> {
             left_out: Vec::new(),
             index: index.clone(),
         };
-        let none = differing.tracked.is_empty() && differing.untracked.is_empty();
+        let changed = [&differing.tracked, &differing.untracked, &differing.gone];
+        let none = changed.iter().all(|paths| paths.is_empty());
         if none && !differing.staged && self.head()?.commit.as_ref() == Some(parent) {
             return Ok(capture);
         }
-        let files = [&differing.tracked[..], &differing.untracked].concat();
-        capture.left_out = scene.add(&files)?;
+        scene.drop_from_index(&differing.gone)?;
+        capture.left_out = scene.add(&[&differing.tracked[..], &differing.untracked].concat())?;
         let entries = self.foreign_entries(&scene, parent, leave_out)?;
-        // What git passed over without a word is still not tracked.
-        let mut untracked = differing.untracked.iter();
-        if untracked.any(|file| !entries.paths.contains(file)) {
-            let (remaining, _) = scene.untracked()?;
-            let passed_over =
-                |file: &Vec<u8>| !leave_out.contains(file) && !capture.left_out.contains(file);
-            let passed_over: Paths = remaining.into_iter().filter(passed_over).collect();
-            capture.left_out.extend(passed_over);
+        // What git passed over without a word is still not tracked; and what became a folder
+        // where a file was tracked shows only now.
+        let passed_over = |file: &Vec<u8>| !entries.paths.contains(file);
+        if differing.untracked.iter().any(passed_over)
+            || differing.gone.iter().any(|path| self.is_folder(path))
+        {
+            scene.see_the_rest(leave_out, &mut capture)?;
         }
         scene.drop_from_index(&entries.links)?;
         scene.drop_from_index(&entries.copies)?;
@@ -265,9 +272,29 @@ impl Tree<'_> {
         Ok(capture)
     }
 
+    fn is_folder(&self, path: &[u8]) -> bool {
+        fs::symlink_metadata(self.path.join(path_of(path))).is_ok_and(|found| found.is_dir())
+    }
+
     /// What the worktree's index says of itself; none when it is for git to judge.
     pub(super) fn index(&self) -> Option<Index> {
         Index::read(&self.admin.join("index"), self.repo.oid_bytes())
+    }
+
+    /// The paths that are links to commits of other repositories.
+    pub(super) fn links(&self, index: Index) -> Result<Paths, GitError> {
+        if !index.split {
+            return Ok(index.links);
+        }
+        let output = self.git().args(["ls-files", "-z", "--stage"]).succeed()?;
+        let link = |part: &[u8]| {
+            let rest = part.strip_prefix(LINK.as_bytes())?;
+            let tab = rest.iter().position(|b| *b == b'\t')?;
+            Some(rest[tab + 1..].to_vec())
+        };
+        let mut links: Paths = output.parts().filter_map(link).collect();
+        links.dedup();
+        Ok(links)
     }
 
     /// Links whose folders are no repositories and hold files all the same: git does not look
@@ -288,7 +315,16 @@ impl Tree<'_> {
         let index = self.admin.join("cw-index");
         remove_file(&self.admin.join("cw-index.lock"))?;
         remove_file(&index)?;
-        match fs::copy(self.admin.join("index"), &index) {
+        let own = self.admin.join("index");
+        let copied = fs::copy(&own, &index).and_then(|_| {
+            // A file that changed in the same moment as the index is looked at by that time.
+            let at = fs::metadata(&own)?.modified()?;
+            fs::File::options()
+                .append(true)
+                .open(&index)?
+                .set_modified(at)
+        });
+        match copied {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(GitError::io("copying the index", e))
             }
@@ -343,14 +379,12 @@ impl Tree<'_> {
         if !fs::symlink_metadata(&file).is_ok_and(|m| m.is_file()) {
             return Ok(BTreeSet::new());
         }
-        let args = [
-            "config",
-            "-z",
-            "--get-regexp",
-            r"^submodule\..*\.path$",
-            "--file",
-        ];
-        let output = self.git().args(args).arg(&file).run()?;
+        let output = self
+            .git()
+            .args(["config", "-z", "--file"])
+            .arg(&file)
+            .args(["--get-regexp", r"^submodule\..*\.path$"])
+            .run()?;
         let path = |part: &[u8]| {
             part.iter()
                 .position(|b| *b == b'\n')

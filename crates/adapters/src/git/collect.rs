@@ -24,11 +24,27 @@ pub(super) fn collect(repo: &Repo<'_>, root: &Root, ask: &Collect) -> Result<Col
         if !tree.is_present() {
             return without_worktree(repo, ask, &path, Some(&tree));
         }
-        tree.mend(root, Some(&ask.kept))?;
-        let kept = tree.undo_half_merge(&ask.kept, ask.at)?;
+        let own = tree.mend(root, Some(&ask.kept))?;
+        let half = tree.undo_half_merge(&ask.kept, ask.at)?;
         tree.set_used()?;
         let mut collected = collect_tree(&tree, ask)?;
-        collected.kept.extend(kept);
+        for (kept, what) in [
+            (
+                own.into_iter().collect(),
+                "a repository of the agent's own stood over the worktree",
+            ),
+            (
+                half,
+                "a merge was cut off here, and what stood in its place is not on the branch",
+            ),
+        ] {
+            if !kept.is_empty() {
+                collected
+                    .notes
+                    .push(format!("{what}: kept as {}", kept.join(", ")));
+                collected.kept.extend(kept);
+            }
+        }
         Ok(collected)
     })
 }

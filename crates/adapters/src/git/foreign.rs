@@ -1,34 +1,55 @@
 //! Repositories that an agent made or worked in inside its worktree: what only they hold is
-//! fetched into ours, under refs of kept work, before they go to the trash.
+//! fetched into ours, under refs of kept work, before they go to the trash. One that does not give
+//! all of it is set aside whole, where nothing is ever deleted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cw_core::domain::time::Timestamp;
+
 use super::error::GitError;
-use super::repo::Repo;
+use super::repo::{Repo, path_of};
+use super::root::{Root, discard_into};
 use super::worktree::Tree;
 
 /// A submodule's folder may hold those of its own submodules; so deep they are looked for.
 const DEPTH: usize = 8;
 
+/// What is to become of a repository that is about to go.
+pub(super) enum Fate {
+    /// It holds nothing that is not elsewhere.
+    Nothing,
+    /// What only it held stands below this ref now.
+    Fetched(String),
+    /// It could not be read, or not whole: it must not be thrown away.
+    Precious,
+}
+
 impl Repo<'_> {
-    /// Keeps the commits of another repository that none of its remotes has. One that cannot be
-    /// read holds nothing that git could give back.
-    pub(super) fn keep_commits_of(
-        &self,
-        git_dir: &Path,
-        prefix: &str,
-    ) -> Result<Option<String>, GitError> {
+    /// Keeps what another repository holds and none of its remotes has: branches, tags, notes, its
+    /// stash, its HEAD.
+    pub(super) fn keep_commits_of(&self, git_dir: &Path, prefix: &str) -> Result<Fate, GitError> {
+        if !git_dir.join("objects").is_dir() {
+            return Ok(Fate::Nothing);
+        }
         let inside = || self.door.at(git_dir).inside(git_dir, None);
         let own = ["rev-list", "-n1", "--all", "--not", "--remotes"];
         let mut holds = inside().args(own).run()?;
         if holds.code == 0 && holds.stdout.is_empty() {
             // A submodule's HEAD is on no branch.
-            let head = ["rev-list", "-n1", "HEAD", "--not", "--remotes", "--"];
-            holds = inside().args(head).run()?;
+            let head = ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"];
+            let head = inside().args(head).run()?;
+            if head.code != 0 {
+                return Ok(Fate::Nothing);
+            }
+            let own = ["rev-list", "-n1", "HEAD", "--not", "--remotes", "--"];
+            holds = inside().args(own).run()?;
         }
-        if holds.code != 0 || holds.stdout.is_empty() {
-            return Ok(None);
+        match (holds.code, holds.stdout.is_empty()) {
+            (0, true) => return Ok(Fate::Nothing),
+            (0, false) => {}
+            _ => return Ok(Fate::Precious),
         }
         let folder = format!("{prefix}/repository-{}", self.next_folder(prefix)?);
         let fetch = [
@@ -40,14 +61,32 @@ impl Repo<'_> {
             "--no-write-fetch-head",
             "--no-recurse-submodules",
         ];
-        let (heads, head) = (
-            format!("+refs/heads/*:{folder}/heads/*"),
-            format!("+HEAD:{folder}/HEAD"),
-        );
-        self.git().args(fetch).arg(git_dir).arg(heads).succeed()?;
-        // Where HEAD is on a branch without commits there is nothing more.
-        let _on_a_branch = self.git().args(fetch).arg(git_dir).arg(head).run()?;
-        Ok(Some(folder))
+        let all = format!("+refs/*:{folder}/*");
+        let fetch = |what: &[&str]| self.git().args(fetch).arg(git_dir).args(what).run();
+        // What each of them brought is looked at, not what git says of it: a shallow repository
+        // gives nothing and no error.
+        fetch(&[&all, "^refs/remotes/*"])?;
+        fetch(&[&format!("+HEAD:{folder}/HEAD")])?;
+        let wanted = refs_of(inside())?;
+        let head = inside()
+            .args(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"])
+            .run()?;
+        let came: BTreeMap<String, String> = self
+            .kept(&folder)?
+            .into_iter()
+            .map(|(name, oid)| (name, oid.as_str().to_owned()))
+            .collect();
+        let here = |name: &str, oid: &str| {
+            came.get(&format!("{folder}/{name}"))
+                .is_some_and(|is| is == oid)
+        };
+        let whole = wanted.iter().all(|(name, oid)| here(name, oid))
+            && (head.code != 0 || here("HEAD", head.line().trim()));
+        Ok(if whole {
+            Fate::Fetched(folder)
+        } else {
+            Fate::Precious
+        })
     }
 
     fn next_folder(&self, prefix: &str) -> Result<usize, GitError> {
@@ -61,16 +100,96 @@ impl Repo<'_> {
     }
 }
 
+/// The refs of a repository below `refs/`, without those of its remotes, and where they stand.
+fn refs_of(git: super::door::Git<'_>) -> Result<Vec<(String, String)>, GitError> {
+    let list = ["for-each-ref", "--format=%(refname) %(objectname)"];
+    let output = git.args(list).succeed()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let pair = |line: &str| {
+        let (name, oid) = line.split_once(' ')?;
+        Some((name.strip_prefix("refs/")?.to_owned(), oid.to_owned()))
+    };
+    let own = text.lines().filter_map(pair);
+    Ok(own
+        .filter(|(name, _)| !name.starts_with("remotes/"))
+        .collect())
+}
+
 impl Tree<'_> {
-    /// Keeps what was committed in submodules: their git folders go with this worktree's.
-    pub(super) fn keep_submodules(&self, prefix: &str) -> Result<Vec<String>, GitError> {
+    /// Keeps what was done in submodules: commits (their git folders go with this worktree's, or
+    /// stand in it), and files that were not committed. Says where.
+    pub(super) fn keep_submodules(
+        &self,
+        root: &Root,
+        prefix: &str,
+        at: Timestamp,
+    ) -> Result<Vec<String>, GitError> {
+        let mut kept = Vec::new();
         let mut found = Vec::new();
         git_folders(&self.admin.join("modules"), DEPTH, &mut found);
-        let kept = found
-            .iter()
-            .map(|folder| self.repo.keep_commits_of(folder, prefix));
-        kept.filter_map(Result::transpose).collect()
+        for folder in found {
+            match self.repo.keep_commits_of(&folder, prefix)? {
+                Fate::Nothing => {}
+                Fate::Fetched(name) => kept.push(name),
+                Fate::Precious => {
+                    let aside = self.repo.common.join("cw-kept");
+                    discard_into(&aside, &folder, &name_of(&folder))?;
+                    kept.push(aside.display().to_string());
+                }
+            }
+        }
+        if !self.is_present() || !self.is_whole() {
+            return Ok(kept);
+        }
+        let links = self.index().map(|index| self.links(index)).transpose()?;
+        for link in links.unwrap_or_default() {
+            let folder = self.path.join(path_of(&link));
+            let own = folder.join(".git");
+            let Ok(is) = fs::symlink_metadata(&own) else {
+                continue;
+            };
+            if self.is_touched(&folder)? {
+                let nested = [link];
+                kept.extend(
+                    self.repo
+                        .keep_nested(&self.admin, &self.path, &nested, prefix, at)?,
+                );
+            }
+            if is.is_dir() {
+                kept.extend(self.keep_repository(root, &own, prefix)?);
+            }
+        }
+        Ok(kept)
     }
+
+    /// Whether a submodule holds files that its commit has not.
+    fn is_touched(&self, folder: &Path) -> Result<bool, GitError> {
+        let status = ["status", "--porcelain", "-z", "--untracked-files=all"];
+        let output = self.repo.door.at(folder).args(status).run()?;
+        Ok(output.code != 0 || !output.stdout.is_empty())
+    }
+
+    /// Keeps what a repository in this worktree holds, before its folder is thrown away.
+    pub(super) fn keep_repository(
+        &self,
+        root: &Root,
+        git_dir: &Path,
+        prefix: &str,
+    ) -> Result<Option<String>, GitError> {
+        match self.repo.keep_commits_of(git_dir, prefix)? {
+            Fate::Nothing => Ok(None),
+            Fate::Fetched(name) => Ok(Some(name)),
+            Fate::Precious => root.set_aside(git_dir).map(Some),
+        }
+    }
+}
+
+fn name_of(folder: &Path) -> String {
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn git_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {

@@ -13,8 +13,10 @@ pub(super) struct Index {
     /// Some path is in conflict.
     pub(super) unmerged: bool,
     /// Some entries may be marked so that git does not look at their files (assume-unchanged,
-    /// skip-worktree), or part of the index stands elsewhere.
+    /// skip-worktree).
     pub(super) hides: bool,
+    /// Part of the index stands in another file: nothing is sure of what is not said here.
+    pub(super) split: bool,
     /// The paths that are links to commits of other repositories.
     pub(super) links: Vec<Vec<u8>>,
 }
@@ -51,7 +53,7 @@ impl Index {
         for _ in 0..count {
             at = found.entry(bytes, at, version, oid, &mut name)?;
         }
-        found.hides |= is_split(bytes, at)?;
+        found.split = is_split(bytes, at)?;
         Some(found)
     }
 
@@ -179,7 +181,7 @@ mod tests {
         let intent_to_add = of(3, entry("a", 0o100_644, 1, Some(0x2000)));
         assert!(!intent_to_add.hides);
         let split = index(2, &[], b"link\0\0\0\0");
-        assert!(Index::parse(&split, 20).unwrap().hides);
+        assert!(Index::parse(&split, 20).unwrap().split);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! files that git cannot name, repositories nested in it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cw_core::domain::oid::Oid;
@@ -28,42 +29,103 @@ impl Tree<'_> {
         let mut kept =
             self.repo
                 .keep_nested(&self.admin, &self.path, &capture.nested, prefix, at)?;
-        kept.extend(self.keep_files(
-            &capture.left_out,
-            "Keep files that git cannot name",
-            prefix,
-            at,
-        )?);
+        let subject = "Keep files that git cannot name";
+        let files = self.keep_files(&capture.left_out, subject, prefix, at)?;
+        kept.extend(files.name);
         Ok(kept)
     }
 
-    /// Keeps files under numbers: what stands at their paths in a commit may be something else.
+    /// Keeps files and symbolic links under numbers: what stands at their paths in a commit may be
+    /// something else.
     pub(super) fn keep_files(
         &self,
         paths: &[Vec<u8>],
         subject: &str,
         prefix: &str,
         at: Timestamp,
-    ) -> Result<Option<String>, GitError> {
-        let repo = self.repo;
+    ) -> Result<KeptFiles, GitError> {
+        let mut kept = KeptFiles::default();
         let (mut entries, mut names) = (Vec::new(), Vec::new());
         for name in paths {
-            let path = self.path.join(path_of(name));
-            if !fs::symlink_metadata(&path).is_ok_and(|m| m.is_file()) {
+            let Some((mode, blob)) = self.blob_of(name)? else {
+                kept.missed.push(name.clone());
                 continue;
-            }
-            let Ok(bytes) = fs::read(&path) else { continue };
-            let hash = ["hash-object", "-w", "--stdin"];
-            let blob = oid_of(&repo.git().args(hash).input(bytes).succeed()?)?;
+            };
             names.extend(shown([&name[..]]));
-            entries.extend(format!("100644 blob {blob}\tfile-{}\0", names.len()).bytes());
+            entries.extend(format!("{mode} blob {blob}\tfile-{}\0", names.len()).bytes());
         }
         if entries.is_empty() {
-            return Ok(None);
+            return Ok(kept);
         }
+        let repo = self.repo;
         let tree = oid_of(&repo.git().args(["mktree", "-z"]).input(entries).succeed()?)?;
         let subject = format!("{subject}: {}", names.join(", "));
-        repo.keep_tree(&tree, &[], &subject, prefix, at).map(Some)
+        kept.name = Some(repo.keep_tree(&tree, &[], &subject, prefix, at)?);
+        Ok(kept)
+    }
+
+    /// What stands at a path as a blob, with its mode; none where it cannot be read, or is not in
+    /// this worktree (a link leads elsewhere).
+    fn blob_of(&self, name: &[u8]) -> Result<Option<(&'static str, Oid)>, GitError> {
+        let path = self.path.join(path_of(name));
+        let Ok(found) = fs::symlink_metadata(&path) else {
+            return Ok(None);
+        };
+        if behind_a_link(&self.path, &path) {
+            return Ok(None);
+        }
+        let hash = self.repo.git().args(["hash-object", "-w"]);
+        let output = if found.is_symlink() {
+            let Ok(target) = fs::read_link(&path) else {
+                return Ok(None);
+            };
+            let target = target.into_os_string().into_encoded_bytes();
+            hash.arg("--stdin").input(target).succeed()?
+        } else if found.is_file() {
+            make_readable(&path);
+            // Read by git itself: it may be large.
+            let output = hash.args(["--no-filters", "--"]).arg(&path).run()?;
+            if output.code != 0 {
+                return Ok(None);
+            }
+            output
+        } else {
+            return Ok(None);
+        };
+        let mode = if found.is_symlink() {
+            "120000"
+        } else {
+            "100644"
+        };
+        Ok(Some((mode, oid_of(&output)?)))
+    }
+}
+
+/// What became of files that were to be kept.
+#[derive(Default)]
+pub(super) struct KeptFiles {
+    /// The ref that keeps them.
+    pub(super) name: Option<String>,
+    /// Those that could not be read.
+    pub(super) missed: Vec<Vec<u8>>,
+}
+
+/// Whether a folder between `base` and `path` is a symbolic link.
+fn behind_a_link(base: &Path, path: &Path) -> bool {
+    path.ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != base)
+        .any(Path::is_symlink)
+}
+
+/// Lets its owner read a file.
+pub(super) fn make_readable(path: &Path) {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return;
+    };
+    let mode = found.permissions().mode();
+    if found.is_file() && mode & 0o400 == 0 {
+        let _still_unreadable = fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o400));
     }
 }
 

@@ -52,7 +52,9 @@ fn found_again(
     tree: &Tree<'_>,
     ask: &Prepare,
 ) -> Result<Prepared, GitError> {
-    tree.mend(root, Some(&ask.kept))?;
+    let mut kept: Vec<String> = tree.mend(root, Some(&ask.kept))?.into_iter().collect();
+    // What a merge that was cut off left must not be taken for the work of the next turn.
+    kept.extend(tree.undo_half_merge(&ask.kept, ask.at)?);
     let head = match repo.tip(&ask.branch)? {
         Some(tip) => tip,
         None => {
@@ -77,7 +79,7 @@ fn found_again(
         head,
         fresh: tree.is_fresh(),
         copied: names(copied.keys()),
-        kept: Vec::new(),
+        kept,
     })
 }
 

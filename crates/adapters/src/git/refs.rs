@@ -68,13 +68,11 @@ impl Repo<'_> {
         if let Some((name, _)) = kept.iter().find(|(_, oid)| oid == commit) {
             return Ok(name.clone());
         }
-        let number = |name: &str| name.rsplit('/').next().and_then(|n| n.parse::<u64>().ok());
-        let next = kept
-            .iter()
-            .filter_map(|(name, _)| number(name))
-            .max()
-            .unwrap_or(0)
-            + 1;
+        // Below the prefix there may be refs that an agent named.
+        let start = format!("{prefix}/");
+        let number = |name: &str| name.strip_prefix(&start)?.parse::<u32>().ok();
+        let last = kept.iter().filter_map(|(name, _)| number(name)).max();
+        let next = u64::from(last.unwrap_or(0)) + 1;
         let name = format!("{prefix}/{next}");
         self.change_refs(
             &[Change::Create {

@@ -22,15 +22,15 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
         match repo.worktree_at(&path)? {
             Some(tree) if tree.is_present() && tree.is_whole() => {
                 tree.claim(root)?;
-                tree.mend(root, Some(&ask.kept))?;
+                kept.extend(tree.mend(root, Some(&ask.kept))?);
                 kept.extend(tree.undo_half_merge(&ask.kept, ask.at)?);
                 kept.extend(keep_work(&tree, ask)?);
-                kept.extend(tree.keep_submodules(&ask.kept)?);
+                kept.extend(tree.keep_submodules(root, &ask.kept, ask.at)?);
             }
             Some(tree) => {
                 tree.claim(root)?;
                 kept.extend(tree.keep_lost_commits(&ask.kept, ask.at)?);
-                kept.extend(tree.keep_submodules(&ask.kept)?);
+                kept.extend(tree.keep_submodules(root, &ask.kept, ask.at)?);
                 kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?);
             }
             None => kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?),

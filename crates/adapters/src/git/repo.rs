@@ -221,19 +221,17 @@ impl<'a> Repo<'a> {
         }
     }
 
-    /// How many bytes an object name has. (A configuration that speaks of the longer ones without
-    /// using them only has git asked where its files need not be.)
+    /// How many bytes an object name has.
     pub(super) fn oid_bytes(&self) -> usize {
         let config = fs::read(self.common.join("config")).unwrap_or_default();
-        if config
-            .to_ascii_lowercase()
-            .windows(6)
-            .any(|part| part == b"sha256")
-        {
-            32
-        } else {
-            20
-        }
+        let config = String::from_utf8_lossy(&config).to_ascii_lowercase();
+        let long = config.lines().any(|line| {
+            // extensions.objectFormat; no other section has a key of that name.
+            line.split_once('=').is_some_and(|(key, value)| {
+                key.trim() == "objectformat" && value.trim() == "sha256"
+            })
+        });
+        if long { 32 } else { 20 }
     }
 
     /// The lock on what stands below `worktrees/` in the git folder.

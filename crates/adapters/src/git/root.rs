@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,8 @@ use cw_core::domain::time::Timestamp;
 use super::error::GitError;
 
 const TRASH: &str = ".trash";
+/// Where repositories stand that could not be kept in another way; it is never emptied.
+const KEPT: &str = ".kept";
 
 /// The folder of worktrees, symlinks resolved.
 #[derive(Clone, Debug)]
@@ -50,18 +53,30 @@ impl Root {
         path.strip_prefix(&self.0).is_ok_and(|rest| {
             rest.components()
                 .next()
-                .is_some_and(|c| c.as_os_str() != TRASH)
+                .is_some_and(|c| c.as_os_str() != TRASH && c.as_os_str() != KEPT)
         })
     }
 
     /// Moves a folder (or whatever stands there) into the trash.
     pub(super) fn discard(&self, path: &Path) -> Result<(), GitError> {
+        discard_into(&self.0.join(TRASH), path, &self.flat(path))
+    }
+
+    /// Moves a folder where nothing is ever deleted, and says where that is.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<String, GitError> {
+        let kept = self.0.join(KEPT);
+        discard_into(&kept, path, &self.flat(path))?;
+        Ok(kept.display().to_string())
+    }
+
+    /// A path below this folder as one name.
+    fn flat(&self, path: &Path) -> String {
         let name = path.strip_prefix(&self.0).unwrap_or(path);
         let name: Vec<_> = name
             .components()
             .map(|c| c.as_os_str().to_string_lossy())
             .collect();
-        discard_into(&self.0.join(TRASH), path, &name.join("-"))
+        name.join("-")
     }
 
     /// Deletes what was thrown away before `before`.
@@ -89,23 +104,45 @@ pub(super) fn discard_into(trash: &Path, path: &Path, name: &str) -> Result<(), 
     Err(failed(io::ErrorKind::AlreadyExists.into()))
 }
 
-/// Deletes what was moved into `trash` before `before`.
+/// Deletes what was moved into `trash` before `before`. What cannot be deleted holds up nothing
+/// else, and is told at the end.
 pub(super) fn empty_trash(trash: &Path, before: Timestamp) -> Result<(), GitError> {
+    let mut failed = None;
     for entry in fs::read_dir(trash).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let thrown: Option<i64> = name.split('-').next().and_then(|at| at.parse().ok());
         if thrown.is_some_and(|at| at < before.0) {
             let path = entry.path();
-            let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-            let gone = if is_folder {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            gone.map_err(|e| GitError::io(format!("deleting {}", path.display()), e))?;
+            if let Err(e) = delete(&path) {
+                failed = Some(GitError::io(format!("deleting {}", path.display()), e));
+            }
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Deletes a file or folder, also one that its owner must not write in.
+fn delete(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_dir() {
+        return fs::remove_file(path);
+    }
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path);
+            fs::remove_dir_all(path)
+        }
+        done => done,
+    }
+}
+
+/// Lets the owner write in a folder and all folders below it.
+fn open_up(folder: &Path) {
+    let _as_it_is = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
 }
 
 /// The file system's own time in milliseconds: what is written there now bears it.

@@ -209,8 +209,10 @@ impl<'r> Tree<'r> {
 
     /// Makes the checkout usable again after a killed git or an agent that took its `.git` away.
     /// The commits of a repository that was made over it are kept under `keep`.
-    pub(super) fn mend(&self, root: &Root, keep: Option<&str>) -> Result<(), GitError> {
+    /// Says where.
+    pub(super) fn mend(&self, root: &Root, keep: Option<&str>) -> Result<Option<String>, GitError> {
         mend_worktree_locks(&self.admin, &self.path)?;
+        let mut kept = None;
         let link = self.path.join(".git");
         let wanted = [
             b"gitdir: ",
@@ -221,19 +223,21 @@ impl<'r> Tree<'r> {
         if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file())
             && fs::read(&link).is_ok_and(|is| is == wanted)
         {
-            return Ok(());
+            return Ok(None);
         }
         if fs::symlink_metadata(&link).is_ok_and(|m| m.is_file()) && self.links_here(&link) {
-            return Ok(());
+            return Ok(None);
         }
         if fs::symlink_metadata(&link).is_ok() {
             // A repository of the agent's own, made over ours.
             if let Some(prefix) = keep.filter(|_| link.is_dir()) {
-                self.repo.keep_commits_of(&link, prefix)?;
+                kept = self.keep_repository(root, &link, prefix)?;
             }
             root.discard(&link)?;
         }
-        fs::write(&link, wanted).map_err(|e| GitError::io(format!("writing {}", link.display()), e))
+        fs::write(&link, wanted)
+            .map_err(|e| GitError::io(format!("writing {}", link.display()), e))?;
+        Ok(kept)
     }
 
     fn links_here(&self, link: &Path) -> bool {
