@@ -167,8 +167,15 @@ mod tests {
         let coming = secrets.coming(values(&[("A", "1")]));
         let (tell, told) = channel();
         let look = secrets.clone();
-        std::thread::spawn(move || tell.send(seen(&look, ONE)));
-        assert!(told.try_recv().is_err());
+        let (begin, begun) = channel();
+        std::thread::spawn(move || {
+            begin.send(()).unwrap();
+            tell.send(seen(&look, ONE))
+        });
+        begun.recv().unwrap();
+        // It looks from here on. One that did not wait would tell now.
+        let waits = told.recv_timeout(std::time::Duration::from_millis(50));
+        assert!(waits.is_err());
         coming.give(Owner::Task(ONE.0));
         assert_eq!(told.recv().unwrap(), values(&[("A", "1")]));
         // A call that fails hands nothing over and holds nobody up.

@@ -36,7 +36,7 @@ use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
 pub use run_folder::RunFolder;
 pub use shell::Shell;
-pub use shim::{BEGUN, TAKEN, UNUSABLE, shim_main};
+pub use shim::{BEGUN, TAKEN, UNUSABLE, drop_inherited_files, shim_main};
 
 /// How much longer than its grace periods a stop may take before the tree is killed from here.
 const STOP_SLACK: Duration = Duration::from_secs(20);

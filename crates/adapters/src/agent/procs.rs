@@ -28,7 +28,7 @@ const READ_FIRST: usize = 32 << 10;
 const READ_CAP: usize = 16 << 20;
 /// How long a process that is just becoming another program is looked at again.
 const EXEC_PATIENCE: Duration = Duration::from_millis(500);
-/// So often in a row a program must show words and no environment to be one without.
+/// So often in a row a whole program must show no environment to be one without.
 const LOOKS: u32 = 4;
 /// The process that all threads of the kernel descend from.
 const KERNEL: u32 = 2;
@@ -172,7 +172,7 @@ pub(super) fn shims(dir: &Path) -> Vec<Seen> {
 enum Environment {
     /// Entries, each ended by a zero byte.
     Holds(Vec<u8>),
-    /// None, and it is a program.
+    /// None, and it is a whole program.
     Bare,
     /// None yet: it is just becoming another program.
     Changing,

@@ -209,6 +209,7 @@ fn write(
     applied: &mut Applied,
 ) -> Result<(), Refusal> {
     let known = Known::of(tx, id);
+    let before: Vec<TaskId> = tx.state().tasks_of(id).map(|task| task.id).collect();
     let mut kept = Kept::default();
     let mut locked = Vec::new();
     for (phase_at, phase) in (0..).zip(&plan.phases) {
@@ -241,6 +242,18 @@ fn write(
         );
     }
     put_behind(tx, id, &kept, applied);
+    // Who waits for whom follows from the order, also of what is left as it was otherwise.
+    let known: BTreeSet<TaskId> = before.iter().copied().collect();
+    let order = tx.state().tasks_of(id).map(|task| task.id);
+    let order = order.filter(|task| known.contains(task) && kept.tasks.contains(task));
+    let same = before
+        .iter()
+        .copied()
+        .filter(|task| kept.tasks.contains(task))
+        .eq(order);
+    if !same {
+        applied.changed.push("order of tasks".into());
+    }
     Ok(())
 }
 

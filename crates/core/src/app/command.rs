@@ -86,7 +86,11 @@ fn begun_by(tx: &Txn, command: &Command) -> Option<ProjectId> {
         | Command::Spawn { project, .. } => Some(*project),
         Command::Start(id, _) | Command::Resume(id) => Some(tx.get::<Initiative>(*id).project),
         Command::RetryTask(id) => Some(of_task(*id)),
-        Command::ResumeAgent(id) | Command::Say(id, _) => Some(tx.get::<Agent>(*id).project),
+        Command::ResumeAgent(id) => Some(tx.get::<Agent>(*id).project),
+        // A stopped agent reads it once it is let go on.
+        Command::Say(id, _) => Some(tx.get::<Agent>(*id))
+            .filter(|agent| !agent.stopped)
+            .map(|agent| agent.project),
         _ => None,
     }
 }

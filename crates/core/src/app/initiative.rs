@@ -123,6 +123,7 @@ pub(super) fn resume(tx: &mut Txn, id: InitiativeId) -> Result<Reply, Refusal> {
             activate(tx, id);
             cut(tx, id);
             tx.tell("initiative.resumed", About::Initiative(id), []);
+            tasks::tell_due(tx, id);
             Ok(Reply::Done)
         }
         status => Err(Refusal::state(format!(

@@ -106,7 +106,7 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
             }
             return hold(tx, effect, id, &why, LOOK_AGAIN);
         }
-        // A passing fault is tried again; it holds the lane, and is told, once it lasts.
+        // A fault is tried again, since most pass; it holds the lane, and is told, once it lasts.
         Outcome::Failed { why, .. } if effect.tries < PASSING => {
             return dispatch::try_on(tx, effect, &why);
         }

@@ -191,6 +191,18 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
                 .because(format!("its task '{}' is over", theirs.spec.slug))
                 .hint("add a new task with `cw task add`, or start an agent with `cw spawn`"));
         }
+        // Work in the lane may be merged any moment, and who did it is gone then. What is in review
+        // is the user's to set going again, not another agent's: approved, it is the same.
+        let rests = match theirs.state {
+            TaskState::Merging => Some("is being merged"),
+            TaskState::Review if !by_user => Some("is in review"),
+            _ => None,
+        };
+        if let Some(rests) = rests {
+            return Err(Refusal::state(format!("agent '{}' would not read it", row.name))
+                .because(format!("the work on its task '{}' {rests}", theirs.spec.slug))
+                .hint("add a new task with `cw task add`, or wait: work that comes back is worked on again"));
+        }
     }
     let id = put(
         tx,
@@ -215,7 +227,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
         let task = tx.get::<Agent>(reader).task;
         tx.get::<Task>(task).state == TaskState::Working
     };
-    // What is failed or in review is the user's to set going again, not another agent's.
+    // What is failed is the user's to set going again, not another agent's.
     if let Some(reader) = reader.filter(|reader| by_user || working(*reader)) {
         wake(tx, reader);
     }

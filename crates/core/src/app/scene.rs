@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Command, Outcome, Output, Reply, Sight, Signal, StartFacts, TaskEdit, decide};
+use super::{
+    Asked, Command, Outcome, Output, Refusal, Reply, Sight, Signal, StartFacts, TaskEdit, decide,
+};
 use crate::domain::config::{AgentConfig, Config};
 use crate::domain::effect::Effect;
 use crate::domain::hierarchy::Task;
@@ -131,6 +133,12 @@ impl Scene {
         decide(&mut self.state, signal, Timestamp(self.now), &mut self.ids)
             .unwrap()
             .0
+    }
+
+    /// A signal that must be refused.
+    pub(super) fn refused(&mut self, signal: Signal) -> Refusal {
+        let at = Timestamp(self.now);
+        decide(&mut self.state, signal, at, &mut self.ids).unwrap_err()
     }
 
     pub(super) fn command(&mut self, command: Command) -> Reply {

@@ -1,13 +1,14 @@
 //! What becomes of a task when several things happen to it at once.
 
 use super::scene::{Scene, oid};
-use super::{Call, Command, Outcome, Signal};
-use crate::domain::hierarchy::{Task, TaskState};
+use super::{Call, Command, Outcome, Sight, Signal};
+use crate::domain::hierarchy::{Project, Task, TaskState};
 use crate::domain::ids::AgentId;
 use crate::domain::status::TaskStatus;
 use crate::domain::time::Timestamp;
 use crate::domain::work::{
-    Agent, GateReport, Message, MessageStatus, StopReason, Turn, TurnKind, TurnState, Verdict,
+    Agent, GateReport, Message, MessageStatus, Party, StopReason, Turn, TurnKind, TurnState,
+    Verdict,
 };
 
 const MINUTE: i64 = 60_000;
@@ -193,6 +194,103 @@ fn a_bounce_that_was_stopped_before_it_began_is_still_a_bounce() {
 }
 
 #[test]
+fn a_bounce_whose_program_could_not_be_started_is_still_a_bounce() {
+    let mut scene = Scene::new();
+    scene.end(Verdict::Done);
+    scene.perform(
+        "trial",
+        Outcome::Conflicted {
+            base: oid(),
+            conflicts: vec!["a.txt".into()],
+        },
+    );
+    let (task, merge) = (scene.turn().task, scene.turn().merge);
+    let prepared = Outcome::Prepared {
+        head: oid(),
+        base: oid(),
+        conflicts: vec!["a.txt".into()],
+        fresh: false,
+    };
+    scene.perform("prepare", prepared);
+    scene.perform(
+        "start-turn",
+        Outcome::Failed {
+            why: "no such program".into(),
+            hint: None,
+            passing: false,
+        },
+    );
+    assert_eq!(scene.status(), TaskStatus::Failed);
+    scene.command(Command::RetryTask(task));
+    let turn = scene.turn();
+    assert_eq!((turn.kind, turn.merge), (TurnKind::Bounce, merge));
+}
+
+#[test]
+fn a_stop_that_failed_is_carried_out_at_once_when_it_is_asked_for_again() {
+    let mut scene = Scene::new();
+    scene.command(Command::StopAgent(agent(&scene)));
+    scene.perform(
+        "stop-turn",
+        Outcome::Failed {
+            why: "2 processes are left".into(),
+            hint: None,
+            passing: true,
+        },
+    );
+    assert!(scene.wanted("stop-turn").unwrap().not_before.is_some());
+    scene.command(Command::StopAgent(agent(&scene)));
+    assert_eq!(scene.wanted("stop-turn").unwrap().not_before, None);
+}
+
+#[test]
+fn no_word_is_taken_that_nobody_would_read() {
+    let mut scene = Scene::new();
+    scene.spawn("another");
+    let mut agents = scene.state.all::<Agent>().map(|agent| agent.id);
+    let (first, other) = (agents.next().unwrap(), agents.next().unwrap());
+    drop(agents);
+    let turn = scene.state.all::<Turn>().next().unwrap().id;
+    let ended = Sight::Ended {
+        verdict: Verdict::Done,
+        summary: None,
+    };
+    scene.decide(Signal::Seen(turn, ended));
+    scene.perform(
+        "collect",
+        Outcome::Collected {
+            head: oid(),
+            changed: true,
+            unresolved: Vec::new(),
+        },
+    );
+    assert_eq!(scene.status(), TaskStatus::Merging);
+    let text = "one more thing".to_owned();
+    let by_user = Signal::Command(Command::Say(first, text.clone()));
+    let to = Party::Agent(first);
+    let by_agent = Signal::Call(other, Call::Say { to, text });
+    for signal in [by_user, by_agent] {
+        let refusal = scene.refused(signal);
+        assert!(refusal.cause.unwrap().contains("is being merged"));
+    }
+    assert_eq!(scene.messages(), []);
+}
+
+#[test]
+fn a_word_to_a_stopped_agent_sets_nobody_else_going() {
+    let mut scene = Scene::new();
+    let first = agent(&scene);
+    scene.command(Command::StopAll(None));
+    scene.end(Verdict::Stopped);
+    let held = |scene: &Scene| scene.state.get::<Project>(scene.project).unwrap().held;
+    assert!(held(&scene));
+    scene.command(Command::Say(first, "later".into()));
+    assert!(held(&scene));
+    scene.command(Command::ResumeAgent(first));
+    assert!(!held(&scene));
+}
+
+#[test]
 fn no_turn_begins_before_what_its_task_waits_for_now() {
     let mut scene = Scene::new();
     scene.end(Verdict::Failed {
@@ -240,7 +338,7 @@ fn an_agents_note_sets_no_failed_task_going() {
     scene.spawn("another");
     let other = agent(&scene);
     assert_ne!(failed, other);
-    let to = crate::domain::work::Party::Agent(failed);
+    let to = Party::Agent(failed);
     let text = "go on".to_owned();
     scene.decide(Signal::Call(other, Call::Say { to, text }));
     let of_failed = |turn: &&Turn| turn.agent == failed;

@@ -167,6 +167,9 @@ pub(super) fn recount(tx: &mut Txn, initiative: InitiativeId) {
         tx.change::<Task>(task.id, |task| {
             task.blockers = u32::try_from(blockers).unwrap_or(u32::MAX);
         });
+        if task.blockers > 0 {
+            tell_if_due(tx, task.id);
+        }
     }
     tx.change::<Initiative>(initiative, |initiative| initiative.open = open);
     end_or_reopen(tx, initiative);

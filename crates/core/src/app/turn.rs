@@ -139,7 +139,7 @@ pub(super) fn stop(tx: &mut Txn, id: TurnId, why: StopReason) {
             let waits = |effect| tx.get::<Effect>(effect).not_before.is_some();
             if let Some(start) = start.filter(|effect| waits(*effect)) {
                 tx.done(start);
-                undeliver(tx, id);
+                unheard(tx, id);
                 ending::end(tx, id, Verdict::Stopped);
             }
             // A program being started is waited for: stopped now, it might begin afterwards.
@@ -160,8 +160,13 @@ fn graver(known: Option<StopReason>, why: StopReason) -> StopReason {
 
 fn end_program(tx: &mut Txn, id: TurnId) {
     let kind = EffectKind::StopTurn(id);
-    if tx.pending(kind).is_none() {
-        tx.want(kind);
+    match tx.pending(kind) {
+        None => drop(tx.want(kind)),
+        // It could not be carried out and waits: whoever asks again wants it now.
+        Some(effect) if tx.get::<Effect>(effect).not_before.is_some() => {
+            tx.want_again(effect, None);
+        }
+        Some(_) => {}
     }
 }
 
@@ -323,7 +328,7 @@ fn started(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
                 return;
             }
             tx.done(effect.id);
-            undeliver(tx, id);
+            unheard(tx, id);
             let fatal = !passing;
             ending::end(tx, id, Verdict::Failed { why, fatal });
         }
@@ -358,6 +363,12 @@ fn runs(tx: &mut Txn, id: TurnId) {
             ("resumes", turn.resumes.into()),
         ],
     );
+}
+
+/// A turn whose program could not be started told nobody anything.
+fn unheard(tx: &mut Txn, id: TurnId) {
+    undeliver(tx, id);
+    tx.change::<Turn>(id, |turn| turn.started_at = None);
 }
 
 /// Mail that a turn was to bring and could not is unread again.

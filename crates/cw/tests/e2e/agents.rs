@@ -62,6 +62,9 @@ fn work_that_no_branch_holds_is_kept_and_brought_back() {
         "{kept}"
     );
 
+    // What came from a repository that the agent made stands beside it, under a name of its own.
+    let foreign = format!("refs/cw/kept/lost/{name}/repository-1/heads/9");
+    stage.git(&["update-ref", &foreign, "main"]);
     let restored = stage.json(&["worktree", "restore", &name]);
     let tree = &restored["worktrees"][0];
     let text = std::fs::read_to_string(
@@ -76,6 +79,9 @@ fn work_that_no_branch_holds_is_kept_and_brought_back() {
         "{tree}"
     );
     assert_eq!(tree["agent"], name.as_str());
+    let restored = stage.json(&["worktree", "restore", &foreign]);
+    let path = restored["worktrees"][0]["path"].as_str().unwrap();
+    assert!(std::path::Path::new(path).join("README.md").exists());
     stage.cw(&["worktree", "restore", "nobody"]).expect(3);
     stage
         .cw(&["worktree", "restore", "refs/cw/kept/lost/nobody/1"])

@@ -14,9 +14,9 @@ fn with_a_stubborn_agent() -> (Stage, Child) {
     stage.cw(&["server", "stop"]).expect(0);
     let server = stage.start(&["serve", "--stop-agents"]);
     let ready = stage.tools.join("ready");
+    let own = i32::try_from(server.id()).unwrap();
     stage.wait("the server", || {
-        let status = stage.cw(&["server", "status", "--no-autostart"]);
-        (status.code == 0).then_some(())
+        (stage.server_pid() == Some(own)).then_some(())
     });
     let prompt = format!(
         "trap '' INT TERM; touch {}; while :; do sleep 0.1; done",
@@ -47,6 +47,8 @@ fn ends_at_once(stage: &Stage, mut server: Child, before: usize, sent: Signal, c
     }
     signal(&server, sent);
     assert_eq!(server.wait().unwrap().code(), Some(code), "{}", stage.log());
+    // It left its agent to the next server.
+    stage.cw(&["stop", "--all"]).expect(0);
 }
 
 #[test]
@@ -64,4 +66,47 @@ fn a_signal_after_a_request_to_end_ends_at_once() {
     let (status, _) = call(&stage, "server.stop", None, &json!({}));
     assert_eq!(status, 200);
     ends_at_once(&stage, server, before, Signal::TERM, 143);
+}
+
+/// A lock of whoever called `cw` (a job that must not run twice, say) ends with the caller, although a server and an agent
+/// go on.
+#[test]
+fn what_stays_keeps_no_file_of_its_caller_open() {
+    let stage = Stage::new();
+    stage.cw(&["server", "stop"]).expect(0);
+    let cw = stage.command(&[]);
+    let script = "exec 9> lock; \"$CW\" spawn 'echo $$ > $CW_TEST_TOOLS/pid; while :; do sleep 0.1; done' --name soho >&2";
+    let mut caller = std::process::Command::new("sh");
+    caller.args(["-c", script]).current_dir(&stage.repo);
+    caller.env_clear().env("CW", crate::stage::program());
+    caller.envs(
+        cw.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let output = caller.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let pid = stage.tools.join("pid");
+    stage.wait("the agent", || {
+        std::fs::read_to_string(&pid)
+            .ok()
+            .filter(|text| text.ends_with('\n'))
+            .map(drop)
+    });
+    let agent: i32 = std::fs::read_to_string(&pid)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let lock = stage.repo.join("lock");
+    for process in [stage.server_pid().unwrap(), agent] {
+        let open = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+        let targets: Vec<_> = open
+            .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+            .collect();
+        assert!(
+            !targets.is_empty() && !targets.contains(&lock),
+            "{targets:?}"
+        );
+    }
+    stage.cw(&["stop", "--all"]).expect(0);
 }

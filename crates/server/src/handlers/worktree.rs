@@ -245,13 +245,15 @@ fn what_to_restore(
     now: cw_core::domain::time::Timestamp,
 ) -> Result<Prepare, Fault> {
     let repo = PathBuf::from(&wanted.project.root);
-    let (parent, name) = match &wanted.agent {
-        Some(_) => (wanted.prefix.as_str(), None),
-        None => match wanted.prefix.rsplit_once('/') {
-            // `refs/cw/kept/<initiative>/<agent>` names the newest of that agent.
-            Some((parent, last)) if last.parse::<u64>().is_ok() => (parent, Some(&wanted.prefix)),
-            _ => (wanted.prefix.as_str(), None),
-        },
+    // `refs/cw/kept/<initiative>/<agent>` names the newest of that agent: below it stand numbers,
+    // and what came from repositories of the agent's own under names that it chose.
+    let newest = |name: &str| {
+        let number = name.strip_prefix(&wanted.prefix)?.strip_prefix('/')?;
+        number.parse::<u32>().ok()
+    };
+    let parent = match (&wanted.agent, wanted.prefix.rsplit_once('/')) {
+        (None, Some((parent, _))) => parent,
+        _ => wanted.prefix.as_str(),
     };
     let kept = app
         .ports
@@ -260,7 +262,11 @@ fn what_to_restore(
         .map_err(workspace)?;
     let found = kept
         .iter()
-        .rfind(|kept| name.is_none_or(|name| kept.name == *name));
+        .find(|kept| wanted.agent.is_none() && kept.name == wanted.prefix)
+        .or_else(|| {
+            let numbered = kept.iter().filter(|kept| newest(&kept.name).is_some());
+            numbered.max_by_key(|kept| newest(&kept.name))
+        });
     if let Some(found) = found {
         return Ok(beside(app, wanted, repo, found, now));
     }

@@ -13,6 +13,8 @@ mod stdin;
 mod tree;
 mod watch_over;
 
+pub use os::drop_inherited_files;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixListener;

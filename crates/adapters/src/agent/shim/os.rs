@@ -33,6 +33,26 @@ pub(super) fn detach() -> io::Result<()> {
     Ok(())
 }
 
+/// Closes every file beyond the standard streams that this process was started with. Whoever started
+/// it may hold a lock, or wait for a pipe's end, by one of them; a process that stays must not keep
+/// it. To be called before anything else is opened.
+#[expect(
+    unsafe_code,
+    reason = "nothing owns these files: they were open before main"
+)]
+pub fn drop_inherited_files() {
+    // SAFETY: no file of this process is open yet but the standard streams.
+    unsafe {
+        #[cfg(target_os = "linux")]
+        if libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) == 0 {
+            return;
+        }
+        for file in 3..1024 {
+            libc::close(file);
+        }
+    }
+}
+
 /// Processor time in milliseconds and the largest resident memory in bytes of all descendants
 /// that have ended and were waited for.
 #[expect(

@@ -115,6 +115,19 @@ fn changes_of_initiative_phases_and_plans_are_told() {
 }
 
 #[test]
+fn another_order_is_told_and_new_tasks_between_are_none() {
+    let mut world = World::new();
+    world.apply("# I\n#### A\n#### B\n");
+    let swapped = "# I\n#### B\n#### A\n";
+    assert_eq!(world.apply(swapped).0.changed, ["order of tasks"]);
+    assert_eq!(world.task("a").blockers, 1);
+    let more = "# I\n#### B\n#### New\n#### A\n";
+    assert_eq!(world.apply(more).0.changed, [""; 0]);
+    // What leaves the file is told as gone, and is no other order.
+    assert_eq!(world.apply(swapped).0.changed, [""; 0]);
+}
+
+#[test]
 fn what_left_the_file_goes_behind_and_holds_nothing_up() {
     let mut world = World::new();
     world.apply("# I\n## Old\n### X\n#### A\n### Y\n#### B\n## New\n### Z\n#### C\n");
