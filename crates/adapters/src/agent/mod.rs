@@ -318,13 +318,15 @@ fn system(doing: &str, err: &io::Error) -> AgentsError {
 /// Gives the order to a shim and waits until it has started the program or has failed.
 fn run_shim(cw: &Path, folder: &RunFolder, document: &[u8]) -> io::Result<Option<i32>> {
     let mut child = spawn::shim(cw, folder.dir(), false)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A shim that finds the run taken does not read its order.
-        let _ = stdin.write_all(document);
-    }
+    let stdin = child.stdin.take();
     drop(child.stdout.take());
     let (ended, end) = channel();
+    let document = document.to_vec();
     std::thread::spawn(move || {
+        if let Some(mut stdin) = stdin {
+            // A shim that finds the run taken does not read its order.
+            let _ = stdin.write_all(&document);
+        }
         let _ = ended.send(child.wait());
     });
     let until = Instant::now() + START_PATIENCE;
@@ -332,12 +334,13 @@ fn run_shim(cw: &Path, folder: &RunFolder, document: &[u8]) -> io::Result<Option
         match end.recv_timeout(START_LOOK) {
             Ok(status) => return Ok(status?.code()),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
-            // A program may hold its shim before that could say that all is well.
-            Err(RecvTimeoutError::Timeout) if Instant::now() < until => {
-                orphans::wake_shim(folder);
+            Err(RecvTimeoutError::Timeout)
+                if Instant::now() > until && folder.started().is_some() =>
+            {
+                return Ok(Some(0));
             }
-            Err(RecvTimeoutError::Timeout) if folder.started().is_some() => return Ok(Some(0)),
-            Err(RecvTimeoutError::Timeout) => {}
+            // A program may hold its shim before that could say that all is well.
+            Err(RecvTimeoutError::Timeout) => orphans::wake_shim(folder),
         }
     }
 }

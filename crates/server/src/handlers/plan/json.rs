@@ -39,6 +39,9 @@ pub(crate) fn read(text: &str, name: &str) -> Result<PlanDocument, Vec<PlanError
         return Err(faults.told);
     };
     clean(object, Level::Initiative, "", &mut faults);
+    if faults.untold > 0 {
+        return Err(faults.bounded());
+    }
     // Read once more from the text when it is in order: only so is a key given twice seen.
     let read: Result<PlanJson, _> = if faults.told.is_empty() {
         serde_json::from_str(text)
@@ -179,7 +182,7 @@ fn clean_list(list: &mut [Value], level: Level, at: &str, faults: &mut Faults) {
         let place = format!("{at}[{n}]");
         if let Value::Object(object) = value {
             clean(object, level, &place, faults);
-        } else {
+        } else if !faults.is_full() {
             let cause = format!(
                 "a {} is an object, this is {}",
                 level.word(),
@@ -226,6 +229,8 @@ fn kind_of(value: &Value) -> String {
 struct Faults {
     file: String,
     told: Vec<PlanError>,
+    /// How many more there are than are told.
+    untold: usize,
 }
 
 impl Faults {
@@ -233,10 +238,24 @@ impl Faults {
         Self {
             file: file.to_owned(),
             told: Vec::new(),
+            untold: 0,
         }
     }
 
     fn add(&mut self, what: &str, cause: &str, hint: &str) {
+        if !self.is_full() {
+            self.tell(what, cause, hint);
+        }
+    }
+
+    /// Enough is told. (A few bytes can be wrong in a million places.) Counts one that is not.
+    fn is_full(&mut self) -> bool {
+        let full = self.told.len() >= TOLD;
+        self.untold += usize::from(full);
+        full
+    }
+
+    fn tell(&mut self, what: &str, cause: &str, hint: &str) {
         self.told.push(PlanError {
             file: self.file.clone(),
             line: 0,
@@ -247,6 +266,9 @@ impl Faults {
     }
 
     fn unknown(&mut self, at: &str, name: &str, level: Level) {
+        if self.is_full() {
+            return;
+        }
         let name: String = name.chars().take(60).collect();
         let known: Vec<&str> = keys(level).collect();
         let what = format!("{at}: unknown key `{name}`");
@@ -258,6 +280,9 @@ impl Faults {
     }
 
     fn shape(&mut self, at: &str, shape: Shape, value: &Value) {
+        if self.is_full() {
+            return;
+        }
         let cause = format!("{} is wanted, not {}", shape.wanted(), kind_of(value));
         let hint = match (shape, value.as_str()) {
             (Shape::Word(words), Some(word)) => nearest(word, words.iter().copied()),
@@ -272,7 +297,7 @@ impl Faults {
 
     /// All of it with what the JSON reader says.
     fn syntax(mut self, error: &serde_json::Error) -> Vec<PlanError> {
-        self.add(
+        self.tell(
             "the plan is not JSON of the right shape",
             &error.to_string(),
             SCHEMA,
@@ -284,10 +309,10 @@ impl Faults {
     }
 
     fn bounded(mut self) -> Vec<PlanError> {
-        let untold = self.told.len().saturating_sub(TOLD);
+        let untold = self.untold + self.told.len().saturating_sub(TOLD);
         self.told.truncate(TOLD);
         if untold > 0 {
-            self.add(
+            self.tell(
                 &format!("{untold} more errors"),
                 "there are too many to tell",
                 "mend the ones above first",
@@ -354,6 +379,14 @@ mod tests {
         assert!(told("{").concat().contains("-:1: "));
         assert!(told("{}")[0].starts_with("-: the initiative has no title"));
         assert!(told(r#"{"title": "a", "title": "b"}"#)[0].contains("duplicate field `title`"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_million_places_is_told_in_a_hundred() {
+        let numbers = vec!["1"; 1_000_000].join(",");
+        let told = told(&format!(r#"{{"title": "J", "tasks": [{numbers}]}}"#));
+        assert_eq!(told.len(), TOLD + 1);
+        assert!(told[TOLD].contains("999900 more errors"), "{}", told[TOLD]);
     }
 
     #[test]
