@@ -73,7 +73,27 @@ fn tests(targets: &[&str], rest: &[String], require_programs: bool) -> Result<Co
     if !success && counts.failed == 0 {
         return Err(Failure::new("the tests could not be run to their end"));
     }
-    Ok(counts)
+    match orphans().as_slice() {
+        [] => Ok(counts),
+        left => Err(Failure::new(format!(
+            "processes are left over from tests: {}",
+            left.join("; ")
+        ))),
+    }
+}
+
+/// Shims whose run folder is gone: whoever started them has ended without them. Where there is no `/proc`, none are seen.
+fn orphans() -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let shim = |entry: std::fs::DirEntry| {
+        let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let words = String::from_utf8_lossy(&words).into_owned();
+        let mut words = words.split('\0').skip(1);
+        let (word, folder) = (words.next()?, words.next()?);
+        let gone = word == "shim" && !std::path::Path::new(folder).exists();
+        gone.then(|| format!("{} shim {folder}", entry.file_name().to_string_lossy()))
+    };
+    entries.filter_map(shim).collect()
 }
 
 fn with_nextest(command: &mut Command) -> Result<(Counts, bool), Failure> {

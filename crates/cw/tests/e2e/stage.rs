@@ -317,7 +317,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if self.home.join("run").exists() {
-            let _ = self.command(&["stop", "--all", "--no-autostart"]).output();
+            // A test may have ended its server before its agents.
+            let _ = self.command(&["stop", "--all"]).output();
             let _ = self.command(&["server", "stop"]).output();
         }
     }

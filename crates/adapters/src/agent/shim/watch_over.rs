@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Child;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -265,6 +266,8 @@ fn write_down(record: &mut ExitRecord, journal: &Journal) {
     for attempt in 0..RECORD_TRIES {
         match write_exit(record) {
             Ok(()) => return,
+            // The run's folder was deleted: there is nobody to tell.
+            Err(_) if std::fs::metadata(".").is_ok_and(|here| here.nlink() == 0) => return,
             Err(err) if attempt == 0 => journal.note(&format!("no record yet: {err}")),
             Err(_) => {}
         }
