@@ -353,6 +353,7 @@ fn stop(state: &State, id: TurnId) -> Work {
         Some(StopReason::Stalled) => "stalled",
         Some(StopReason::Dropped) => "dropped",
         Some(StopReason::Unanswered) => "unanswered",
+        Some(StopReason::Budget) => "budget",
         Some(StopReason::User) | None => "user",
     };
     Work::Stop(RunId::from(id), why)

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState, Verdict};
 
-use super::{dispatch, lane, request, tasks, turn};
+use super::{budget, dispatch, lane, request, tasks, turn};
 
 /// A usage limit of unknown length is looked at again after this time.
 const LIMIT_RETRY: Duration = Duration::from_secs(300);
@@ -37,6 +37,7 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
         Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
         Verdict::Done => done(tx, &turn),
         Verdict::Asked => asked(tx, &turn),
+        Verdict::Stopped if turn.stop == Some(StopReason::Budget) => budget::cut_short(tx, &turn),
         Verdict::Stopped => {
             tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
             park(tx, turn.task, None, "its agent was stopped");
@@ -133,6 +134,8 @@ fn judge(stop: Option<StopReason>, verdict: Verdict) -> Verdict {
         },
         (Some(StopReason::Unanswered), verdict) if verdict != Verdict::Done => Verdict::Asked,
         (Some(StopReason::User | StopReason::Dropped), _) => Verdict::Stopped,
+        // What it could not finish goes on when there is money again.
+        (Some(StopReason::Budget), Verdict::Failed { .. } | Verdict::Crashed) => Verdict::Stopped,
         (_, verdict) => verdict,
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{dispatch, ending, initiative, lane, request, tasks};
+use super::{budget, dispatch, ending, initiative, lane, request, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -410,6 +410,7 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
 }
 
 fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
+    let cost = output.cost;
     request::seen(tx, turn, output.asked, &output.withdrawn);
     tx.change::<Turn>(turn.id, |turn| {
         (turn.read_out, turn.read_err) = output.read;
@@ -428,6 +429,7 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
             agent.activity = activity;
         }
     });
+    budget::charged(tx, turn.id, cost);
 }
 
 fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
