@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::budget::{
-    Allowance, Purse, allowance, budget, is_in_use, kind_of, purses, reservation, standing,
+    Allowance, Purse, allowance, budget, estimate, is_in_use, kind_of, purses, standing,
 };
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Task, TaskState};
@@ -92,14 +92,15 @@ fn ask_about(tx: &mut Txn, purse: Purse, due: TaskId) {
         return;
     };
     let (whose, written) = written(tx, purse);
-    let more = written.filter(|amount| *amount > Usd::default());
-    let options = vec![
-        format!("{RAISE}{}", more.unwrap_or(DOLLAR)),
-        ANSWER_STOP.to_owned(),
-    ];
     let task = tx.get::<Task>(due);
     let kind = kind_of(tx.state(), task).unwrap_or_default();
-    let need = cents(reservation(tx.state(), task, kind));
+    let need = cents(estimate(tx.state(), task.initiative, kind));
+    // Once more what is written, where that lets the next turn begin at all.
+    let more = written.filter(|amount| *amount > Usd::default());
+    let options = vec![
+        format!("{RAISE}{}", more.unwrap_or(DOLLAR).max(need)),
+        ANSWER_STOP.to_owned(),
+    ];
     let body = format!(
         "{whose} has used {} of its budget of {}, and the next turn is reckoned at {need}: no new turn \
          starts. Raise the budget (any amount such as `$5` raises it by that), or stop here?",

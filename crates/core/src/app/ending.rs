@@ -26,9 +26,14 @@ pub(super) fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
 
 /// Ends a turn, and lets its task go on from how it came out.
 pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: Vec<String>) {
+    let unheard = verdict == Verdict::SessionUnknown;
     let verdict = close(tx, id, verdict);
     let turn = tx.get::<Turn>(id).clone();
     request::over(tx, &turn);
+    if unheard && turn.resumes {
+        // Whatever ended it: no program has read what it was to bring.
+        turn::undeliver(tx, id);
+    }
     let task = tx.get::<Task>(turn.task);
     if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
         return dropped(tx, &turn);
@@ -102,8 +107,6 @@ fn park(tx: &mut Txn, task: TaskId, resume_at: Option<Timestamp>, why: &str) {
 /// Gives an agent a new session: its program does not know the old one any more.
 fn begin_anew(tx: &mut Txn, turn: &Turn) {
     let agent = turn.agent;
-    // What the old session was to be told, the new one is told.
-    turn::undeliver(tx, turn.id);
     let session = tx.ids().session();
     tx.change::<Agent>(agent, |agent| {
         agent.session = Some(session);

@@ -410,18 +410,24 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
 }
 
 fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
-    let cost = output.cost;
+    // What is told again was counted before.
+    let is_new = output.read.0 > turn.read_out || output.read.1 > turn.read_err;
+    let (cost, tokens) = match is_new {
+        true => (output.cost, output.tokens),
+        false => Default::default(),
+    };
     request::seen(tx, turn, output.asked, &output.withdrawn);
     tx.change::<Turn>(turn.id, |turn| {
-        (turn.read_out, turn.read_err) = output.read;
+        turn.read_out = output.read.0.max(turn.read_out);
+        turn.read_err = output.read.1.max(turn.read_err);
         turn.pid = output.pid.or(turn.pid);
-        turn.cost += output.cost;
-        turn.tokens += output.tokens;
+        turn.cost += cost;
+        turn.tokens += tokens;
     });
     tx.change::<Agent>(turn.agent, |agent| {
         agent.last_output_at = output.at.or(agent.last_output_at);
-        agent.cost += output.cost;
-        agent.tokens += output.tokens;
+        agent.cost += cost;
+        agent.tokens += tokens;
         if output.session.is_some() {
             agent.session = output.session;
         }

@@ -127,17 +127,22 @@ fn reserved(state: &State, purse: Purse) -> Usd {
     .sum()
 }
 
-/// What one turn of this task reserves when an agent of this kind takes it: the mean of what such
-/// turns cost in the initiative and no less than [`FLOOR`], but never more than a whole budget,
-/// so that the first turn begins.
+/// What a turn of an agent of this kind is reckoned at: the mean of what such turns cost in the
+/// initiative and no less than [`FLOOR`]; nothing where such programs tell no costs.
 #[must_use]
-pub fn reservation(state: &State, task: &Task, kind: &str) -> Usd {
-    let mean = state.index().bills(task.initiative, kind).get();
-    let usual = match mean {
+pub fn estimate(state: &State, initiative: InitiativeId, kind: &str) -> Usd {
+    match state.index().bills(initiative, kind).get() {
         Some(mean) => mean.max(FLOOR),
         None if tells_costs(kind) => FLOOR,
-        None => return Usd::default(),
-    };
+        None => Usd::default(),
+    }
+}
+
+/// What one turn of this task reserves when an agent of this kind takes it: what it is reckoned
+/// at, but never more than a whole budget, so that a first turn begins.
+#[must_use]
+pub fn reservation(state: &State, task: &Task, kind: &str) -> Usd {
+    let usual = estimate(state, task.initiative, kind);
     purses(task)
         .into_iter()
         .filter_map(|purse| budget(state, purse))

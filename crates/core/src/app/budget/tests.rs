@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use super::super::scene::Scene;
-use super::super::{Command, Output, Prospect, Sight, Signal, TaskEdit, decide, prospect};
+use super::super::scene::{Scene, oid};
+use super::super::{Command, Outcome, Output, Prospect, Sight, Signal, TaskEdit, decide, prospect};
 use super::*;
-use crate::domain::budget::FLOOR;
+use crate::domain::budget::{FLOOR, reservation};
 use crate::domain::config::{AgentConfig, Config};
 use crate::domain::state::{Row, State};
 use crate::domain::status::{TaskStatus, task_status};
@@ -36,9 +36,19 @@ fn limited(budget: u64) -> Scene {
     scene
 }
 
+/// Another task with an agent of its own; its branch is there.
+fn more(scene: &mut Scene, prompt: &str) {
+    scene.spawn(prompt);
+    if scene.wanted("sync-adhoc").is_some() {
+        scene.perform("sync-adhoc", Outcome::Cut(oid()));
+    }
+}
+
 fn costs(scene: &mut Scene, turn: TurnId, cost: Usd) {
+    let before = scene.state.get::<Turn>(turn).unwrap().read_out;
     let output = Output {
         cost,
+        read: (before + 1, 0),
         ..Output::default()
     };
     scene.decide(Signal::Seen(turn, Sight::Output(output)));
@@ -85,15 +95,15 @@ fn refused(scene: &mut Scene, id: MessageId, text: &str) -> Refusal {
 fn used_up() -> Scene {
     let mut scene = limited(100);
     end(&mut scene, cent(95));
-    scene.spawn("another");
+    more(&mut scene, "another");
     scene
 }
 
 #[test]
 fn no_more_turns_begin_than_the_budget_has_money_reserved_for() {
     let mut scene = limited(25);
-    scene.spawn("second");
-    scene.spawn("third");
+    more(&mut scene, "second");
+    more(&mut scene, "third");
     assert_eq!(statuses(&scene), ["running", "running", "ready"]);
     let at = standing(&scene.state, purse(&scene)).unwrap();
     assert_eq!((at.spent, at.reserved), (cent(0), FLOOR + FLOOR));
@@ -116,11 +126,11 @@ fn no_more_turns_begin_than_the_budget_has_money_reserved_for() {
 fn a_turn_reserves_what_such_turns_cost_before() {
     let mut scene = limited(1000);
     end(&mut scene, cent(300));
-    scene.spawn("second");
+    more(&mut scene, "second");
     let at = standing(&scene.state, purse(&scene)).unwrap();
     assert_eq!((at.spent, at.reserved), (cent(300), cent(300)));
-    scene.spawn("third");
-    scene.spawn("fourth");
+    more(&mut scene, "third");
+    more(&mut scene, "fourth");
     assert_eq!(statuses(&scene)[1..], ["running", "running", "ready"]);
 }
 
@@ -135,7 +145,7 @@ fn a_budget_that_is_used_up_parks_and_asks_once() {
     for part in ["adhoc", "$0.95", "of $1,"] {
         assert!(asked.body.contains(part), "{}", asked.body);
     }
-    scene.spawn("a third");
+    more(&mut scene, "a third");
     scene.decide(Signal::Tick);
     assert_eq!(statuses(&scene)[1..], ["parked", "parked"]);
     assert_eq!(questions(&scene).len(), 1);
@@ -167,7 +177,7 @@ fn any_amount_raises_a_budget_and_other_words_are_refused() {
 fn too_small_a_raise_asks_again_from_what_was_spent() {
     let mut scene = limited(100);
     end(&mut scene, cent(700));
-    scene.spawn("another");
+    more(&mut scene, "another");
     let id = questions(&scene)[0].id;
     scene.answer(id, "$0.01");
     assert_eq!(initiative(&scene).budget_raised, Some(cent(701)));
@@ -193,7 +203,6 @@ fn stopping_here_pauses_and_going_on_asks_again() {
 fn a_budget_that_is_written_anew_needs_no_answer() {
     for budget in [Some(cent(500)), None] {
         let mut scene = used_up();
-        assert_eq!(expects(&scene), Prospect::WaitsForUser);
         limit(&mut scene, budget);
         scene.decide(Signal::Tick);
         assert_eq!(statuses(&scene)[1], "running");
@@ -214,17 +223,15 @@ fn a_question_that_keeps_nobody_any_more_is_taken_back() {
 #[test]
 fn turns_that_tell_no_costs_run_whatever_the_budget_is() {
     let mut scene = limited(0);
-    scene.end(Verdict::Done);
-    scene.spawn("asks for money");
+    end(&mut scene, cent(1));
+    more(&mut scene, "asks for money");
     assert_eq!(statuses(&scene)[1], "parked");
-    let kept = scene.state.all::<Task>().last().unwrap().id;
-    let edit = TaskEdit {
-        agent: Some(Some("script".into())),
-        ..TaskEdit::default()
-    };
-    scene.command(Command::EditTask(kept, edit));
-    assert_eq!(statuses(&scene)[1], "running");
-    assert_eq!(questions(&scene), []);
+    let mut config = Config::clone(scene.state.config(scene.project).unwrap());
+    config.default_agent = "script".into();
+    scene.state.set_config(scene.project, Arc::new(config));
+    more(&mut scene, "asks for none");
+    assert_eq!(statuses(&scene)[1..], ["parked", "running"]);
+    assert_eq!(questions(&scene).len(), 1);
 }
 
 #[test]
@@ -240,10 +247,28 @@ fn costs_beyond_the_budget_interrupt_and_are_told_once() {
     scene.end(Verdict::Stopped);
     assert_eq!(scene.turn().kind, TurnKind::Retry);
     assert_eq!(scene.status(), TaskStatus::Parked);
-    let id = questions(&scene)[0].id;
-    scene.answer(id, "$1");
-    assert_eq!(initiative(&scene).budget_raised, Some(cent(202)));
+    let asked = &questions(&scene)[0];
+    assert_eq!(asked.options[0], "raise by $1.02", "less would not do");
+    scene.answer(asked.id, "1");
+    assert_eq!(initiative(&scene).budget_raised, Some(cent(204)));
     assert_eq!(scene.status(), TaskStatus::Running);
+}
+
+#[test]
+fn output_that_is_told_again_costs_nothing() {
+    let mut scene = limited(100);
+    let turn = scene.turn().id;
+    let output = Output {
+        cost: cent(30),
+        tokens: 7,
+        read: (10, 0),
+        ..Output::default()
+    };
+    for _ in 0..2 {
+        scene.decide(Signal::Seen(turn, Sight::Output(output.clone())));
+    }
+    assert_eq!((scene.turn().cost, scene.turn().tokens), (cent(30), 7));
+    assert_eq!(scene.state.all::<Agent>().next().unwrap().cost, cent(30));
 }
 
 #[test]
@@ -297,7 +322,7 @@ fn a_task_that_used_up_its_own_budget_asks_for_itself() {
         assert_eq!(expects(&scene), Prospect::WaitsForUser);
         let asked = &questions(&scene)[0];
         assert!(asked.task.is_some());
-        scene.spawn("another");
+        more(&mut scene, "another");
         assert_eq!(statuses(&scene)[1], "running", "the others go on");
         scene.answer(asked.id, answer);
         assert_eq!(scene.status(), after);
@@ -310,8 +335,8 @@ fn a_restart_knows_what_is_spent_reserved_and_asked() {
     let mut scene = used_up();
     let id = questions(&scene)[0].id;
     scene.answer(id, "$1");
-    scene.spawn("a third");
-    scene.spawn("a fourth");
+    more(&mut scene, "a third");
+    more(&mut scene, "a fourth");
     let tables = scene.state.tables().clone();
     let rows = (tables.projects.into_values().map(Row::Project))
         .chain(tables.initiatives.into_values().map(Row::Initiative))
