@@ -183,8 +183,16 @@ impl World {
 
     /// Stops a run with its whole tree; returns when nothing of it is left.
     pub(super) fn stop(&mut self, turn: TurnId) {
+        let unknown = Act::End(Verdict::SessionUnknown);
+        let run = self.runs.get(&turn);
+        // It never got as far as to read what it was told.
+        let lost = run.is_some_and(|run| run.resumes && run.acts.front() == Some(&unknown));
+        let verdict = match lost {
+            true => Verdict::SessionUnknown,
+            false => Verdict::Stopped,
+        };
         if self.alive.contains(&turn) {
-            self.end(turn, Verdict::Stopped);
+            self.end(turn, verdict);
         }
     }
 

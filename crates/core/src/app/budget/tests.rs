@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::super::scene::{Scene, oid};
-use super::super::{Command, Outcome, Output, Prospect, Sight, Signal, TaskEdit, decide, prospect};
+use super::super::{Command, Outcome, Output, Prospect, Sight, Signal, decide, prospect};
 use super::*;
 use crate::domain::budget::{FLOOR, reservation};
 use crate::domain::config::{AgentConfig, Config};
