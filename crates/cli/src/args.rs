@@ -70,6 +70,8 @@ pub(crate) enum Command {
     /// List, prune and restore worktrees
     #[command(subcommand, alias = "worktrees")]
     Worktree(c::worktree::WorktreeCommand),
+    /// Show what it cost: by initiative, task, kind or day
+    Cost(c::cost::CostArgs),
     /// Print the event log
     Events(c::events::EventsArgs),
     /// Hold dispatch
@@ -228,7 +230,7 @@ mod tests {
             for line in text.lines() {
                 assert!(line.chars().count() <= 80, "{path}: {line}");
             }
-            let told = ["initiative", "worktree", "server", "merge"];
+            let told = ["initiative", "worktree", "server", "merge", "cost"];
             let word = path.split(' ').nth(1).unwrap_or_default();
             if told.contains(&word) {
                 assert!(text.contains("Examples:"), "{path}");
@@ -309,7 +311,7 @@ mod tests {
             cw agent list; cw agent show x; cw agent stop x; cw agent stop --all; cw agent resume x; \
             cw agent say x hello; cw agent log -f x; cw agent diff x; cw agent remove x; cw inbox; \
             cw message list; cw message show 1; cw message answer 1 yes; cw message send x hello; \
-            cw merge list; cw integrate x; cw worktree list; cw worktree prune; cw worktree restore x; \
+            cw merge list; cw integrate x; cw cost; cw cost x --by task --json; cw cost --all --by day; cw worktree list; cw worktree prune; cw worktree restore x; \
             cw events --follow --after 3; cw pause; cw resume; cw stop --all; cw why HEAD; \
             cw serve --listen 127.0.0.1:1; cw --server; cw server start; cw server stop; cw server restart; \
             cw server status; cw server logs; cw files status; cw doctor --fix; cw completions bash; cw mcp; \

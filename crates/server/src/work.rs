@@ -8,6 +8,7 @@ use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
+use cw_core::domain::money::Usd;
 use cw_core::domain::oid::Oid;
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
@@ -284,6 +285,7 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
         prompt: turn.prompt.clone(),
         session: scene.agent.session.clone(),
         resume: turn.resumes,
+        billed: billed(state, turn),
         model: scene.task.spec.model.clone().or(agent.model),
         permissions: agent
             .permissions
@@ -305,6 +307,23 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
         initiative: scene.initiative.id,
         pass_env: agent.pass_env,
     })))
+}
+
+/// What the turns before this one have cost in its session.
+fn billed(state: &State, turn: &Turn) -> Usd {
+    let before = state.all::<Turn>().rev();
+    let mut before = before.filter(|one| one.agent == turn.agent && one.number < turn.number);
+    let mut sum = Usd::default();
+    // The session was begun by the last turn that resumed none.
+    let begun = before.find(|one| {
+        sum += one.cost;
+        !one.resumes && one.started_at.is_some()
+    });
+    if turn.resumes && begun.is_some() {
+        sum
+    } else {
+        Usd::default()
+    }
 }
 
 /// The program's path: one with a slash is relative to the folder of `cw.toml`.
@@ -353,6 +372,7 @@ fn stop(state: &State, id: TurnId) -> Work {
         Some(StopReason::Stalled) => "stalled",
         Some(StopReason::Dropped) => "dropped",
         Some(StopReason::Unanswered) => "unanswered",
+        Some(StopReason::Budget) => "budget",
         Some(StopReason::User) | None => "user",
     };
     Work::Stop(RunId::from(id), why)

@@ -150,6 +150,9 @@ pub struct TurnView {
     pub exit_code: Option<i32>,
     /// What it cost, US dollars.
     pub cost_usd: f64,
+    /// The tokens it has used.
+    #[serde(default)]
+    pub tokens: u64,
     /// The folder of its run.
     pub folder: Option<String>,
 }

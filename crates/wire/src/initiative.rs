@@ -69,6 +69,9 @@ pub struct InitiativeView {
     pub tasks: InitiativeTasks,
     /// What it has cost, US dollars.
     pub cost_usd: f64,
+    /// Its budget, US dollars, as it is written or as the user raised it.
+    #[serde(default)]
+    pub budget_usd: Option<f64>,
     /// The project's name.
     #[serde(default)]
     pub project: Option<String>,
@@ -112,8 +115,6 @@ pub struct InitiativeDetail {
     pub text: String,
     /// How many agents at once; null: the project's limit.
     pub max_agents: Option<u32>,
-    /// Its budget, US dollars.
-    pub budget_usd: Option<f64>,
     /// Its tasks in the plan's order.
     pub items: Vec<TaskView>,
 }

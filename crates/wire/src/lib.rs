@@ -4,6 +4,7 @@
 //! the protocol. It refuses to know what any of it means: no rules, no files, no sockets.
 
 pub mod agent;
+pub mod cost;
 pub mod doctor;
 pub mod error;
 pub mod event;

@@ -64,6 +64,7 @@ pub fn all() -> Vec<Described> {
         crate::agent::described(),
         crate::message::described(),
         crate::merge::described(),
+        crate::cost::described(),
         crate::worktree::described(),
         crate::why::described(),
         crate::server::described(),

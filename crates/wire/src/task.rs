@@ -196,6 +196,9 @@ pub struct TaskDetail {
     pub max_attempts: Option<u32>,
     /// What its agent says it did.
     pub summary: Option<String>,
+    /// The turns of its agent, oldest first.
+    #[serde(default)]
+    pub turns: Vec<crate::agent::TurnView>,
     /// Its messages, oldest first.
     pub messages: Vec<MessageView>,
 }

@@ -98,6 +98,7 @@ mod tests {
             prompt: String::new(),
             session: None,
             resume: false,
+            billed: Default::default(),
             model: None,
             permissions: Permissions::Ask,
             allow: Vec::new(),

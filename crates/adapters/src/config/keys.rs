@@ -43,7 +43,6 @@ pub(super) const NOT_ACTED_ON: &[&str] = &[
     "worktree.pool",
     "worktree.max_disk",
     "worktree.sparse",
-    "limits.budget_usd",
     "limits.keep_logs",
     "files.dir",
     "files.settle",

@@ -132,7 +132,6 @@ fn what_is_not_acted_on_yet_is_a_warning_with_its_line() {
             "worktree.pool",
             "worktree.max_disk",
             "worktree.sparse",
-            "limits.budget_usd",
             "limits.keep_logs",
             "files.dir",
             "files.settle"

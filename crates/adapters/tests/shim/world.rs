@@ -53,6 +53,7 @@ impl World {
             prompt: "the prompt".into(),
             session: None,
             resume: false,
+            billed: Default::default(),
             model: None,
             permissions: Permissions::AcceptEdits,
             allow: Vec::new(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod completions;
+pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod demo_agent;
 pub(crate) mod demo_text;
@@ -56,6 +57,7 @@ pub(crate) fn perform(cli: Cli, session: &Session<'_>) -> Outcome {
         Command::Merge(command) => command.perform(session),
         Command::Integrate(args) => args.perform(session),
         Command::Worktree(command) => command.perform(session),
+        Command::Cost(args) => args.perform(session),
         Command::Events(args) => args.perform(session),
         Command::Pause(args) => args.pause(session),
         Command::Resume(args) => args.resume(session),

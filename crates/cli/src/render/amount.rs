@@ -41,6 +41,12 @@ impl Clock {
     }
 }
 
+/// How far the clock of the zone that the system is set to is ahead of UTC, in seconds.
+pub(crate) fn utc_offset(now: SystemTime) -> i32 {
+    let now = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    TimeZone::system().to_offset(now).seconds()
+}
+
 /// Shows a duration: `0.4s`, `12s`, `3m 05s`, `2h 10m`, `4d 3h`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;

@@ -138,6 +138,7 @@ fn create(
         run_agents: options.max_agents,
         agent: options.agent.clone(),
         budget: head.budget,
+        budget_raised: None,
         status: InitiativeStatus::Draft,
         adhoc: false,
         cut: false,
@@ -182,7 +183,10 @@ fn refresh(
     tx.change::<Initiative>(id, |initiative| {
         initiative.title.clone_from(&head.title);
         initiative.text.clone_from(&head.text);
-        initiative.budget = head.budget;
+        if initiative.budget != head.budget {
+            // What is written anew goes before what was said when the old one was used up.
+            (initiative.budget, initiative.budget_raised) = (head.budget, None);
+        }
         if let Some(base) = &head.base {
             initiative.base.clone_from(base);
         }
@@ -438,6 +442,9 @@ fn put_task(
         task.plan = place.plan;
         task.position = place.position;
         if !same {
+            if task.spec.budget != spec.budget {
+                task.budget_raised = None;
+            }
             task.spec = Arc::new(spec);
         }
     });
@@ -465,6 +472,7 @@ pub(super) fn new_task(tx: &mut Txn, place: &Place, spec: TaskSpec) -> TaskId {
         summary: None,
         error: None,
         unchanged: false,
+        budget_raised: None,
         started_at: None,
         ended_at: None,
     });

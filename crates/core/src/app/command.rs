@@ -132,7 +132,7 @@ fn trust(tx: &mut Txn, id: ProjectId, text: &str) -> Reply {
 }
 
 /// Stops an agent's turn, if it has one, and sets its task aside until the user says otherwise.
-fn stop_agent(tx: &mut Txn, id: AgentId) -> Option<TurnId> {
+pub(super) fn stop_agent(tx: &mut Txn, id: AgentId) -> Option<TurnId> {
     let agent = tx.get::<Agent>(id).clone();
     let open = tx.state().index().open_turn(id);
     if let Some(open) = open {

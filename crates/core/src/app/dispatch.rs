@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::domain::budget::wanted;
 use crate::domain::config::Config;
 use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::Value;
@@ -14,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState};
 
+use super::budget::{self, Kept};
 use super::{initiative, request, tasks, turn};
 
 /// What a program printed is told within this time: it is not silent before.
@@ -21,11 +23,13 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Gives free places to turns and tasks until there are none.
 pub(super) fn run(tx: &mut Txn) {
+    let mut kept = Kept::new();
     cut_branches(tx);
-    place_turns(tx);
-    while let Some(task) = next_ready(tx) {
+    place_turns(tx, &mut kept);
+    while let Some(task) = next_ready(tx, &mut kept) {
         begin(tx, task);
     }
+    budget::ask(tx, &kept);
 }
 
 /// Has the branch cut where something could go on and one is missing: a cut that failed for good
@@ -48,12 +52,13 @@ fn cut_branches(tx: &mut Txn) {
     }
 }
 
-fn place_turns(tx: &mut Txn) {
+fn place_turns(tx: &mut Txn, kept: &mut Kept) {
     let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
     for id in queued {
-        let agent = tx.get::<Agent>(tx.get::<Turn>(id).agent);
+        let turn = tx.get::<Turn>(id);
+        let agent = tx.get::<Agent>(turn.agent);
         let free = !agent.stopped && !is_leaving(tx, agent.id);
-        if free && has_place(tx, agent.initiative) {
+        if free && has_place(tx, agent.initiative) && budget::lets(tx, turn.task, kept) {
             turn::place(tx, id);
         }
     }
@@ -88,14 +93,17 @@ fn most(config: &Config, initiative: &Initiative) -> u32 {
         .map_or(config.max_agents, |own| own.max(config.max_agents))
 }
 
-/// The ready task that comes first, of all initiatives that have a place.
-fn next_ready(tx: &Txn) -> Option<TaskId> {
+/// The ready task that comes first, of all initiatives that have a place and the money.
+fn next_ready(tx: &Txn, kept: &mut Kept) -> Option<TaskId> {
     let state = tx.state();
     state
         .index()
         .ready_initiatives()
         .filter(|id| has_place(tx, *id))
-        .filter_map(|id| state.index().ready(id).next())
+        .filter_map(|id| {
+            let mut ready = state.index().ready(id);
+            ready.find(|task| budget::lets(tx, *task, kept))
+        })
         .filter_map(|id| state.get::<Task>(id))
         .min_by_key(|task| (ready_key(task).0, task.initiative, task.position))
         .map(|task| task.id)
@@ -133,12 +141,7 @@ pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<A
     let initiative = tx.get::<Initiative>(task.initiative).clone();
     let project = tx.get::<Project>(initiative.project).clone();
     let config = tx.state().config(project.id).cloned().unwrap_or_default();
-    let wanted = task
-        .spec
-        .agent
-        .clone()
-        .or(initiative.agent)
-        .unwrap_or_else(|| config.default_agent.clone());
+    let wanted = wanted(&task, &initiative, &config).to_owned();
     let kind = config
         .agent(&wanted)
         .ok_or_else(|| {

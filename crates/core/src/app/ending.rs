@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState, Verdict};
 
-use super::{dispatch, lane, request, tasks, turn};
+use super::{budget, dispatch, lane, request, tasks, turn};
 
 /// A usage limit of unknown length is looked at again after this time.
 const LIMIT_RETRY: Duration = Duration::from_secs(300);
@@ -26,9 +26,14 @@ pub(super) fn end(tx: &mut Txn, id: TurnId, verdict: Verdict) {
 
 /// Ends a turn, and lets its task go on from how it came out.
 pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: Vec<String>) {
+    let unheard = verdict == Verdict::SessionUnknown;
     let verdict = close(tx, id, verdict);
     let turn = tx.get::<Turn>(id).clone();
     request::over(tx, &turn);
+    if unheard && turn.resumes {
+        // Whatever ended it: no program has read what it was to bring.
+        turn::undeliver(tx, id);
+    }
     let task = tx.get::<Task>(turn.task);
     if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
         return dropped(tx, &turn);
@@ -37,6 +42,7 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
         Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
         Verdict::Done => done(tx, &turn),
         Verdict::Asked => asked(tx, &turn),
+        Verdict::Stopped if turn.stop == Some(StopReason::Budget) => budget::cut_short(tx, &turn),
         Verdict::Stopped => {
             tx.change::<Agent>(turn.agent, |agent| agent.stopped = true);
             park(tx, turn.task, None, "its agent was stopped");
@@ -101,8 +107,6 @@ fn park(tx: &mut Txn, task: TaskId, resume_at: Option<Timestamp>, why: &str) {
 /// Gives an agent a new session: its program does not know the old one any more.
 fn begin_anew(tx: &mut Txn, turn: &Turn) {
     let agent = turn.agent;
-    // What the old session was to be told, the new one is told.
-    turn::undeliver(tx, turn.id);
     let session = tx.ids().session();
     tx.change::<Agent>(agent, |agent| {
         agent.session = Some(session);
@@ -133,6 +137,8 @@ fn judge(stop: Option<StopReason>, verdict: Verdict) -> Verdict {
         },
         (Some(StopReason::Unanswered), verdict) if verdict != Verdict::Done => Verdict::Asked,
         (Some(StopReason::User | StopReason::Dropped), _) => Verdict::Stopped,
+        // What it could not finish goes on when there is money again.
+        (Some(StopReason::Budget), Verdict::Failed { .. } | Verdict::Crashed) => Verdict::Stopped,
         (_, verdict) => verdict,
     }
 }

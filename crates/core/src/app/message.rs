@@ -1,16 +1,17 @@
 //! Questions, answers and notes: each question is answered exactly once, each answer and note
 //! reaches its agent exactly once.
 
+use crate::domain::budget::Purse;
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, Task, TaskState};
-use crate::domain::ids::{AgentId, MergeId, MessageId, ProjectId, TaskId};
+use crate::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId};
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{
     Agent, Message, MessageKind, MessageStatus, Party, Quandary, Request, TurnKind,
 };
 
 use super::signal::{Refusal, Reply};
-use super::{request, task, tasks, turn};
+use super::{budget, request, task, tasks, turn};
 
 /// The longest message, in bytes.
 pub(super) const MOST: usize = 64 * 1024;
@@ -25,6 +26,7 @@ pub const ANSWER_GIVE_UP: &str = "give up";
 pub(super) struct Draft {
     pub(super) project: ProjectId,
     pub(super) task: Option<TaskId>,
+    pub(super) initiative: Option<InitiativeId>,
     pub(super) kind: MessageKind,
     pub(super) from: Party,
     pub(super) to: Party,
@@ -40,6 +42,7 @@ pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
         id,
         project: draft.project,
         task: draft.task,
+        initiative: draft.initiative,
         kind: draft.kind,
         from: draft.from,
         to: draft.to,
@@ -95,6 +98,7 @@ pub(super) fn ask(
         Draft {
             project,
             task: Some(task),
+            initiative: None,
             kind: MessageKind::Question,
             from: Party::Agent(asker),
             to: Party::User,
@@ -144,6 +148,7 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
         Draft {
             project,
             task: Some(task),
+            initiative: None,
             kind: MessageKind::Question,
             from: Party::Cw,
             to: Party::User,
@@ -209,6 +214,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
         Draft {
             project,
             task: Some(task),
+            initiative: None,
             kind: MessageKind::Note,
             from,
             to,
@@ -282,16 +288,21 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
         message.answer = Some(chosen.clone());
         message.answered_at = Some(now);
     });
-    let about = match (message.task, &message.from) {
-        (Some(task), _) => About::Task(task),
-        (None, Party::Agent(agent)) => About::Agent(*agent),
-        (None, _) => About::Project(message.project),
+    let about = match (message.task, message.initiative, &message.from) {
+        (Some(task), _, _) => About::Task(task),
+        (None, Some(initiative), _) => About::Initiative(initiative),
+        (None, None, Party::Agent(agent)) => About::Agent(*agent),
+        (None, None, _) => About::Project(message.project),
     };
     tx.tell(
         "message.answered",
         about,
         [("message", id.0.into()), ("answer", chosen.clone().into())],
     );
+    if let Some(purse) = Purse::asked_of(&message) {
+        budget::settle(tx, purse, &chosen)?;
+        return Ok(Reply::Message(id));
+    }
     match (message.about, message.task, message.from) {
         (Some(Quandary::Bounces), Some(task), _) => settle_bounces(tx, task, &chosen)?,
         (None, _, Party::Agent(asker)) if !request::pass_on(tx, id) => {

@@ -2,6 +2,7 @@
 //! signal and gives back what is to be saved, or says no and leaves the state as it was.
 
 mod apply;
+mod budget;
 mod call;
 mod command;
 mod dispatch;
@@ -24,6 +25,7 @@ mod turn;
 mod wiring;
 mod written;
 
+pub use budget::ANSWER_STOP;
 pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};

@@ -1,5 +1,6 @@
 //! Whether anything is left to happen in an initiative, and for whom it waits.
 
+use crate::domain::budget::is_kept;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use crate::domain::ids::InitiativeId;
 use crate::domain::index::Bucket;
@@ -72,12 +73,13 @@ fn outlook(state: &State, task: &Task) -> Outlook {
     match &task.state {
         TaskState::Todo { .. } if task.blockers > 0 => Outlook::Still,
         TaskState::Todo { .. } if task.spec.kind == TaskKind::Approval => Outlook::Owed,
+        TaskState::Todo { .. } if is_kept(state, task) => Outlook::Owed,
         TaskState::Todo { .. } => Outlook::WouldMove,
         TaskState::Working => {
             let open = task.agent.and_then(|agent| state.index().open_turn(agent));
             let turn = open.and_then(|turn| state.get::<Turn>(turn));
             // A turn that blocks in `cw ask` waits for the user as much as one that has ended.
-            if state.index().asks(task.id) {
+            if state.index().asks(task.id) || is_kept(state, task) {
                 Outlook::Owed
             } else if let Some(turn) = turn {
                 // One without a place yet goes on only if dispatch does.

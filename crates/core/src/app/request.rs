@@ -76,6 +76,7 @@ fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
         Draft {
             project,
             task: Some(turn.task),
+            initiative: None,
             kind,
             from: Party::Agent(turn.agent),
             to: Party::User,

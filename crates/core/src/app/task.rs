@@ -303,7 +303,12 @@ pub(super) fn edit(tx: &mut Txn, id: TaskId, edit: TaskEdit) -> Result<Reply, Re
     let rewires = edit.after.is_some();
     merge_edit(&mut spec, edit);
     check_agent(tx, initiative, &spec)?;
-    tx.change::<Task>(id, |task| task.spec = Arc::new(spec));
+    tx.change::<Task>(id, |task| {
+        if task.spec.budget != spec.budget {
+            task.budget_raised = None;
+        }
+        task.spec = Arc::new(spec);
+    });
     if rewires {
         rewire(tx, initiative)?;
     }

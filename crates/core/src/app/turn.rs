@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{dispatch, ending, initiative, lane, request, tasks};
+use super::{budget, dispatch, ending, initiative, lane, request, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -421,17 +421,24 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
 }
 
 fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
+    // What is told again was counted before.
+    let is_new = output.read.0 > turn.read_out || output.read.1 > turn.read_err;
+    let (cost, tokens) = match is_new {
+        true => (output.cost, output.tokens),
+        false => Default::default(),
+    };
     request::seen(tx, turn, output.asked, &output.withdrawn);
     tx.change::<Turn>(turn.id, |turn| {
-        (turn.read_out, turn.read_err) = output.read;
+        turn.read_out = output.read.0.max(turn.read_out);
+        turn.read_err = output.read.1.max(turn.read_err);
         turn.pid = output.pid.or(turn.pid);
-        turn.cost += output.cost;
-        turn.tokens += output.tokens;
+        turn.cost += cost;
+        turn.tokens += tokens;
     });
     tx.change::<Agent>(turn.agent, |agent| {
         agent.last_output_at = output.at.or(agent.last_output_at);
-        agent.cost += output.cost;
-        agent.tokens += output.tokens;
+        agent.cost += cost;
+        agent.tokens += tokens;
         if output.session.is_some() {
             agent.session = output.session;
         }
@@ -439,6 +446,7 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
             agent.activity = activity;
         }
     });
+    budget::charged(tx, turn.id, cost);
 }
 
 fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {

@@ -120,6 +120,14 @@ impl Config {
         })
     }
 
+    /// The kind of the agent named `name`.
+    #[must_use]
+    pub fn kind<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        let bare = || KNOWN_KINDS.contains(&name).then_some(name);
+        let table = self.agents.get(name).map(|agent| agent.kind.as_str());
+        table.or_else(bare)
+    }
+
     /// Why the agent named `name` cannot work; `None` when it can.
     #[must_use]
     pub fn agent_fault(&self, name: &str) -> Option<AgentFault> {

@@ -74,6 +74,8 @@ pub struct Initiative {
     pub agent: Option<String>,
     /// Money it may use.
     pub budget: Option<Usd>,
+    /// What the user raised its budget to, when asked.
+    pub budget_raised: Option<Usd>,
     /// How far it is.
     pub status: InitiativeStatus,
     /// The project's own initiative for `cw spawn`.
@@ -315,6 +317,8 @@ pub struct Task {
     pub error: Option<String>,
     /// Its work changed nothing.
     pub unchanged: bool,
+    /// What the user raised its budget to, when asked.
+    pub budget_raised: Option<Usd>,
     /// When it was first begun.
     pub started_at: Option<Timestamp>,
     /// When it was merged, failed, cancelled or skipped.

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::budget::{Mean, Purse};
 use super::graph::Node;
 use super::hierarchy::{Task, TaskState};
 use super::ids::{AgentId, EffectId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
+use super::money::Usd;
 use super::plan::{Priority, TaskKind};
 use super::state::{Row, Tables};
 use super::time::Timestamp;
-use super::work::{Message, MessageKind, MessageStatus, Party};
+use super::work::{Agent, Message, MessageKind, MessageStatus, Party, Turn, TurnState};
 
 /// The order in which ready tasks are dispatched: priority, then written order.
 pub type ReadyKey = (u8, u32, TaskId);
@@ -44,6 +46,9 @@ pub struct Index {
     mail: BTreeMap<AgentId, BTreeSet<MessageId>>,
     states: BTreeMap<InitiativeId, BTreeMap<u8, u32>>,
     due: BTreeSet<(Timestamp, Due)>,
+    spent: BTreeMap<Purse, Usd>,
+    bills: BTreeMap<(InitiativeId, String), Mean>,
+    budget_questions: BTreeMap<Purse, MessageId>,
 }
 
 /// Kinds of stored task states, for counting.
@@ -146,6 +151,7 @@ impl Index {
                 } else {
                     self.tokens.remove(&agent.token);
                 }
+                self.enter_spent(agent, on);
             }
             Row::Turn(turn) => self.enter_turn(tables, turn, on),
             Row::Message(message) => self.enter_message(message, on),
@@ -208,7 +214,38 @@ impl Index {
         }
     }
 
-    fn enter_turn(&mut self, tables: &Tables, turn: &super::work::Turn, on: bool) {
+    fn enter_spent(&mut self, agent: &Agent, on: bool) {
+        if agent.cost == Usd::default() {
+            return;
+        }
+        for purse in [Purse::Initiative(agent.initiative), Purse::Task(agent.task)] {
+            let spent = self.spent.entry(purse).or_default();
+            *spent = if on {
+                *spent + agent.cost
+            } else {
+                spent.less(agent.cost)
+            };
+            if *spent == Usd::default() {
+                self.spent.remove(&purse);
+            }
+        }
+    }
+
+    fn enter_bill(&mut self, tables: &Tables, turn: &Turn, on: bool) {
+        let over = matches!(turn.state, TurnState::Ended { .. }) && turn.cost > Usd::default();
+        let Some(agent) = tables.agents.get(&turn.agent).filter(|_| over) else {
+            return;
+        };
+        let key = (agent.initiative, agent.kind.clone());
+        let mean = self.bills.entry(key.clone()).or_default();
+        mean.count(turn.cost, on);
+        if *mean == Mean::default() {
+            self.bills.remove(&key);
+        }
+    }
+
+    fn enter_turn(&mut self, tables: &Tables, turn: &Turn, on: bool) {
+        self.enter_bill(tables, turn, on);
         if turn.state.is_open() {
             if on {
                 self.open_turns.insert(turn.agent, turn.id);
@@ -220,7 +257,7 @@ impl Index {
             let last = self.last_turns.entry(turn.agent).or_insert(turn.id);
             *last = turn.id.max(*last);
         }
-        if turn.state == super::work::TurnState::Queued {
+        if turn.state == TurnState::Queued {
             if on {
                 self.queued_turns.insert(turn.id);
             } else {
@@ -244,6 +281,13 @@ impl Index {
             && is_owed_by_user(message)
         {
             mark(&mut self.questions, task, message.id, on);
+        }
+        if let Some(purse) = Purse::asked_of(message).filter(|_| is_owed_by_user(message)) {
+            if on {
+                self.budget_questions.insert(purse, message.id);
+            } else {
+                self.budget_questions.remove(&purse);
+            }
         }
         if let Some(agent) = undelivered_to(message) {
             mark(&mut self.mail, agent, message.id, on);
@@ -343,9 +387,7 @@ impl Index {
     /// How many turns of an initiative take a slot.
     #[must_use]
     pub fn slots_of(&self, initiative: InitiativeId) -> usize {
-        self.slots
-            .range((initiative, TurnId(0))..=(initiative, TurnId(u64::MAX)))
-            .count()
+        self.live_turns(initiative).count()
     }
 
     /// How many turns of a project take a slot.
@@ -383,6 +425,39 @@ impl Index {
     /// Answers and notes that an agent has not seen yet, oldest first.
     pub fn mail(&self, agent: AgentId) -> impl Iterator<Item = MessageId> {
         self.mail.get(&agent).into_iter().flatten().copied()
+    }
+
+    /// The money that agents have told so far, for a task or a whole initiative.
+    #[must_use]
+    pub fn spent(&self, purse: Purse) -> Usd {
+        self.spent.get(&purse).copied().unwrap_or_default()
+    }
+
+    /// What ended turns of this kind of agent cost in an initiative, those that cost anything.
+    #[must_use]
+    pub fn bills(&self, initiative: InitiativeId, kind: &str) -> Mean {
+        let key = (initiative, kind.to_owned());
+        self.bills.get(&key).copied().unwrap_or_default()
+    }
+
+    /// The open question about a budget that is used up.
+    #[must_use]
+    pub fn budget_question(&self, purse: Purse) -> Option<MessageId> {
+        self.budget_questions.get(&purse).copied()
+    }
+
+    /// Every open question about a budget.
+    pub fn budget_questions(&self) -> impl Iterator<Item = (Purse, MessageId)> {
+        self.budget_questions
+            .iter()
+            .map(|(purse, id)| (*purse, *id))
+    }
+
+    /// The turns of an initiative that take a slot.
+    pub fn live_turns(&self, initiative: InitiativeId) -> impl Iterator<Item = TurnId> {
+        self.slots
+            .range((initiative, TurnId(0))..=(initiative, TurnId(u64::MAX)))
+            .map(|(_, turn)| *turn)
     }
 
     /// How many tasks of an initiative are stored in this kind of state.

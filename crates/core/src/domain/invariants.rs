@@ -1,9 +1,14 @@
 //! What must be true of every state, whatever happened. Checked after each step of a simulation
 //! and by `cw doctor`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::budget::Purse;
 use super::effect::{Effect, EffectKind};
 use super::graph::{Needs, is_satisfied};
 use super::hierarchy::{Initiative, Phase, Plan, Task, TaskState};
+use super::ids::AgentId;
+use super::money::Usd;
 use super::state::State;
 use super::work::{Agent, Merge, MergeState, Message, MessageStatus, Turn, TurnState};
 
@@ -15,6 +20,7 @@ pub fn check(state: &State) -> Vec<String> {
     counters(state, &mut found);
     turns(state, &mut found);
     merges(state, &mut found);
+    money(state, &mut found);
     for message in state.all::<Message>() {
         let answered = message.answer.is_some();
         if (message.status == MessageStatus::Answered) != answered {
@@ -151,6 +157,35 @@ fn turns(state: &State, found: &mut Vec<String>) {
             found.push(format!(
                 "turn {} is {:?} and nothing is under way for it",
                 turn.id, turn.state
+            ));
+        }
+    }
+}
+
+/// What agents have used is what their turns have used, and no budget is asked about twice at once.
+fn money(state: &State, found: &mut Vec<String>) {
+    let mut used: BTreeMap<AgentId, (Usd, u64)> = BTreeMap::new();
+    for turn in state.all::<Turn>() {
+        let (cost, tokens) = used.entry(turn.agent).or_default();
+        *cost += turn.cost;
+        *tokens += turn.tokens;
+    }
+    for agent in state.all::<Agent>() {
+        let (cost, tokens) = used.get(&agent.id).copied().unwrap_or_default();
+        if (cost, tokens) != (agent.cost, agent.tokens) {
+            found.push(format!(
+                "agent {} has used {} and {} tokens, its turns {cost} and {tokens}",
+                agent.name, agent.cost, agent.tokens
+            ));
+        }
+    }
+    let mut asked = BTreeSet::new();
+    for message in state.all::<Message>() {
+        let purse = Purse::asked_of(message).filter(|_| message.status == MessageStatus::Open);
+        if purse.is_some_and(|purse| !asked.insert(purse)) {
+            found.push(format!(
+                "message {} asks about a budget that another asks about",
+                message.id
             ));
         }
     }

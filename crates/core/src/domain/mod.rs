@@ -1,6 +1,7 @@
 //! The words of the trade and the rules between them. Pure values: nothing here can fail for a
 //! reason outside its arguments.
 
+pub mod budget;
 pub mod config;
 pub mod duration;
 pub mod effect;

@@ -99,6 +99,14 @@ impl Add for Usd {
     }
 }
 
+impl Usd {
+    /// What is left when `other` is taken away: never less than nothing.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
 impl AddAssign for Usd {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;

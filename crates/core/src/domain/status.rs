@@ -1,5 +1,6 @@
 //! Statuses as people see them, derived from the facts.
 
+use super::budget::is_kept;
 use super::hierarchy::{Task, TaskState};
 use super::plan::TaskKind;
 use super::state::State;
@@ -48,10 +49,12 @@ pub fn task_status(state: &State, task: &Task) -> TaskStatus {
     match &task.state {
         TaskState::Todo { .. } if task.blockers > 0 => TaskStatus::Blocked,
         TaskState::Todo { .. } if task.spec.kind == TaskKind::Approval => TaskStatus::Review,
+        TaskState::Todo { .. } if is_kept(state, task) => TaskStatus::Parked,
         TaskState::Todo { .. } => TaskStatus::Ready,
         TaskState::Working if state.index().asks(task.id) => TaskStatus::Waiting,
         TaskState::Working => match open_turn(state, task).map(|turn| &turn.state) {
             // It has its agent but no place yet: showing it as running would be a lie.
+            Some(TurnState::Queued) if is_kept(state, task) => TaskStatus::Parked,
             Some(TurnState::Queued) => TaskStatus::Ready,
             _ => TaskStatus::Running,
         },

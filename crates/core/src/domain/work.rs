@@ -207,6 +207,8 @@ pub enum StopReason {
     Stalled,
     /// The user did not answer its program's question soon.
     Unanswered,
+    /// It told costs beyond the budget.
+    Budget,
 }
 
 /// Who says something to whom.
@@ -255,6 +257,8 @@ pub struct Message {
     pub project: ProjectId,
     /// The task it is about.
     pub task: Option<TaskId>,
+    /// The initiative it is about, where it is about one as a whole.
+    pub initiative: Option<InitiativeId>,
     /// What it is.
     pub kind: MessageKind,
     /// Who says it.
@@ -271,7 +275,7 @@ pub struct Message {
     pub answer: Option<String>,
     /// The answer or note has reached its agent: by this turn, or by a call of its own (0).
     pub delivered: Option<TurnId>,
-    /// A question of `cw` about what to do with a task.
+    /// A question of `cw` about what to do with a task or an initiative.
     pub about: Option<Quandary>,
     /// The request of an agent program that it stands for: the answer goes to the program.
     pub request: Option<Request>,
@@ -296,11 +300,13 @@ pub struct Request {
     pub parts: u32,
 }
 
-/// What `cw` itself asks the user about a task.
+/// What `cw` itself asks the user about a task or an initiative.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Quandary {
     /// It bounced as often as it may.
     Bounces,
+    /// Its budget is used up.
+    Budget,
 }
 
 /// How far a merge is.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::ids::TurnId;
+use crate::domain::money::Usd;
 use crate::domain::time::Timestamp;
 
 /// Names one run of an agent program, and its run folder. Safe as a file name.
@@ -109,6 +110,8 @@ pub struct TurnOrder {
     pub session: Option<String>,
     /// The session has been begun.
     pub resume: bool,
+    /// What earlier turns in this session have told of its cost.
+    pub billed: Usd,
     /// The model to ask for.
     pub model: Option<String>,
     /// What the agent may do without asking.

@@ -268,11 +268,11 @@ fn a_changed_cw_toml_must_be_trusted_before_anything_runs() {
 #[test]
 fn a_key_that_is_not_acted_on_yet_is_said_at_every_start() {
     let stage = Stage::bare();
-    stage.configure("[limits]\nbudget_usd = 5.0\n");
+    stage.configure("[limits]\nkeep_logs = \"5d\"\n");
     stage.cw(&["init", "--trust"]).expect(0);
     let plan = stage.plan("# T\n#### One\n\ntrue\n");
     let ran = stage.cw(&["run", &plan]);
-    assert!(ran.err.contains("budget_usd"), "{ran:?}");
+    assert!(ran.err.contains("keep_logs"), "{ran:?}");
     ran.expect(0);
 }
 

@@ -11,6 +11,7 @@ mod agents;
 mod bad_input;
 mod callers;
 mod claude;
+mod costs;
 mod ending;
 mod kills;
 mod main_job;

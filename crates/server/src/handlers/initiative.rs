@@ -14,7 +14,7 @@ use cw_wire::initiative::{
 use cw_wire::{ErrorCode, ErrorView, InitiativeList, Scope, Target};
 
 use super::plan::facts;
-use super::plan::remarks::not_acted_on_by;
+use super::plan::remarks::unpriced;
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal};
 use crate::rpc::Table;
@@ -72,7 +72,6 @@ async fn show(app: Arc<App>, target: Target) -> Result<InitiativeShown, Fault> {
                 view,
                 text: row.text.clone(),
                 max_agents: row.limit(),
-                budget_usd: row.budget.map(cw_core::domain::money::Usd::dollars),
                 items: views::task::Tasks::of(state).all_of(id),
             },
         })
@@ -101,7 +100,7 @@ async fn start(app: Arc<App>, input: StartInput) -> Result<InitiativeList, Fault
     let coming = app.ports.secrets.coming(input.env);
     app.command(Command::Start(id, facts)).await?;
     coming.give(Owner::Initiative(id));
-    let more = app.read(move |state| Ok(not_acted_on_by(state, id)));
+    let more = app.read(move |state| Ok(unpriced(state, id)));
     warnings.extend(more.await?);
     let started = one(&app, id).await?;
     Ok(InitiativeList {

@@ -2,6 +2,7 @@
 //! comes back into what travels.
 
 pub mod agent;
+pub mod cost;
 pub mod diff;
 pub mod doctor;
 pub mod files;
@@ -28,6 +29,7 @@ pub fn table() -> Table {
     me::register(&mut table);
     message::register(&mut table);
     merge::register(&mut table);
+    cost::register(&mut table);
     server::register(&mut table);
     files::register(&mut table);
     worktree::register(&mut table);

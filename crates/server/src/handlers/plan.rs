@@ -54,7 +54,7 @@ pub(super) async fn read_apart(app: &Arc<App>, plan: PlanText) -> Result<PlanDoc
 async fn check(app: Arc<App>, input: PlanCheckInput) -> Result<PlanChecked, Fault> {
     let name = bounded(&input.plan.name);
     let document = read_apart(&app, input.plan).await?;
-    let mut warnings = remarks::not_acted_on(&document, &name);
+    let mut warnings = Vec::new();
     // Whether its agents are known can be told only where there is a project.
     if let Ok(id) = app.project(input.dir).await {
         let config = app.config(id).await?;
@@ -133,13 +133,12 @@ pub(super) async fn store(app: &Arc<App>, storing: Storing) -> Result<PlanApplie
         max_agents,
         dry_run,
         starts,
-        mut warnings,
+        warnings,
     } = storing;
     let errors = agent_errors(&plan, &*app.config(project).await?, &name);
     if !errors.is_empty() {
         return Err(views::plan::faults(&errors));
     }
-    warnings.extend(remarks::not_acted_on(&plan, &name));
     let head = plan.initiative.clone();
     let (slug, named) = (head.id.clone(), head.base.clone());
     let (root, base, known) = app
@@ -248,6 +247,7 @@ fn unstored(head: &cw_core::domain::plan::Initiative, base: String, total: u32) 
             ..InitiativeTasks::default()
         },
         cost_usd: 0.0,
+        budget_usd: head.budget.map(cw_core::domain::money::Usd::dollars),
         project: None,
         tip: None,
         created_at: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cw_core::app::{Prospect, find_initiative, prospect};
+use cw_core::domain::budget::Purse;
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::InitiativeId;
 use cw_core::domain::state::State;
@@ -15,6 +16,7 @@ use cw_wire::run::{
     RunStarted,
 };
 
+use super::plan::remarks::unpriced;
 use super::plan::{Storing, bounded, read_apart, store};
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal};
@@ -55,6 +57,9 @@ async fn run(app: Arc<App>, input: RunInput) -> Result<RunStarted, Fault> {
         .read(move |state| find_initiative(state, project, &word).map_err(refusal))
         .await?;
     coming.give(Owner::Initiative(id));
+    let mut applied = applied;
+    let more = app.read(move |state| Ok(unpriced(state, id)));
+    applied.warnings.extend(more.await?);
     Ok(RunStarted {
         initiative,
         seq,
@@ -94,6 +99,8 @@ fn view(
             _ => {}
         }
     }
+    let about_budget = state.index().budget_question(Purse::Initiative(id));
+    questions.extend(about_budget);
     let cost = state
         .all::<Agent>()
         .filter(|agent| agent.initiative == id)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cw_core::app::{Command, NewTask, Reply, TaskEdit};
+use cw_core::domain::budget::{Purse, budget};
 use cw_core::domain::duration::Seconds;
 use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Task, TaskSpec as Spec,
@@ -11,7 +12,7 @@ use cw_core::domain::ids::{InitiativeId, ProjectId, TaskId};
 use cw_core::domain::money::Usd;
 use cw_core::domain::plan::{Level, Section, build_task};
 use cw_core::domain::state::State;
-use cw_core::domain::work::Message;
+use cw_core::domain::work::{Message, Turn};
 use cw_wire::task::{
     DiffView, LogInput, LogView, RejectInput, TaskAdd, TaskAddInput, TaskApprove, TaskCancel,
     TaskDetail, TaskDiff, TaskEditInput, TaskGraph, TaskGraphView, TaskListInput, TaskListing,
@@ -115,6 +116,7 @@ async fn one(app: &App, id: TaskId) -> Result<TaskList, Fault> {
 
 async fn show(app: Arc<App>, target: Target) -> Result<TaskShown, Fault> {
     let id = app.task(target.dir, target.id).await?;
+    let runs = app.about.runs.clone();
     app.read(move |state| {
         let task = state.get::<Task>(id).ok_or_else(gone)?;
         let spec = &task.spec;
@@ -126,6 +128,11 @@ async fn show(app: Arc<App>, target: Target) -> Result<TaskShown, Fault> {
             .map(|message| views::message::view(state, message))
             .collect();
         messages.reverse();
+        let turns = state
+            .all::<Turn>()
+            .filter(|turn| turn.task == id)
+            .map(|turn| views::agent::turn(turn, &runs))
+            .collect();
         #[expect(
             clippy::cast_precision_loss,
             reason = "a timeout is far below 2^53 seconds"
@@ -139,10 +146,11 @@ async fn show(app: Arc<App>, target: Target) -> Result<TaskShown, Fault> {
                 touches: spec.touches.clone(),
                 verify: spec.verify.clone(),
                 review: views::task::review(spec.review),
-                budget_usd: spec.budget.map(Usd::dollars),
+                budget_usd: budget(state, Purse::Task(id)).map(Usd::dollars),
                 timeout_s,
                 max_attempts: spec.attempts,
                 summary: task.summary.clone(),
+                turns,
                 messages,
             },
         })

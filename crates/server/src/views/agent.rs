@@ -77,6 +77,7 @@ pub fn turn(turn: &Turn, runs: &Path) -> TurnView {
         outcome: outcome.map(str::to_owned),
         exit_code: None,
         cost_usd: turn.cost.dollars(),
+        tokens: turn.tokens,
         folder: turn
             .started_at
             .map(|_| text(&runs.join(turn.id.to_string()))),

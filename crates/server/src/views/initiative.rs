@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cw_core::domain::budget::{Purse, budget};
 use cw_core::domain::hierarchy::{Initiative, InitiativeStatus, Project};
 use cw_core::domain::ids::InitiativeId;
 use cw_core::domain::money::Usd;
@@ -74,6 +75,7 @@ pub fn view(state: &State, row: &Initiative, counts: &Counts, cost: Usd) -> Init
         branch: row.branch(),
         tasks: tasks(counts),
         cost_usd: cost.dollars(),
+        budget_usd: budget(state, Purse::Initiative(row.id)).map(Usd::dollars),
         project: state
             .get::<Project>(row.project)
             .map(|project| project.name.clone()),

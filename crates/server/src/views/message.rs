@@ -11,7 +11,9 @@ use super::time;
 #[must_use]
 pub fn view(state: &State, message: &Message) -> MessageView {
     let task = message.task.and_then(|id| state.get::<Task>(id));
-    let initiative = task.and_then(|task| state.get::<Initiative>(task.initiative));
+    let of_task = task.map(|task| task.initiative);
+    let initiative = of_task.or(message.initiative);
+    let initiative = initiative.and_then(|id| state.get::<Initiative>(id));
     MessageView {
         id: message.id.to_string(),
         kind: kind(message.kind),

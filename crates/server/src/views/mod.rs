@@ -1,6 +1,7 @@
 //! From rows to what travels. One direction only, and no rules: what a status is, the core says.
 
 pub mod agent;
+pub mod cost;
 pub mod graph;
 pub mod initiative;
 pub mod log;

@@ -9,6 +9,7 @@ use cw_core::domain::work::{Agent, Message, MessageStatus, Party, Verdict};
 use super::Broken;
 use super::agenda::Item;
 use super::agents::{Act, Run, RunState};
+use super::plans;
 use super::run::Sim;
 use super::server::Receipt;
 use super::user::spec;
@@ -133,6 +134,11 @@ impl Sim {
 
     fn prints(&mut self, turn: TurnId) {
         let at = Some(Timestamp(self.agenda.now));
+        let cost = if self.world.priced {
+            plans::cents(&mut self.chance, 90)
+        } else {
+            Usd(5)
+        };
         let listens = self.server.is_some();
         let Some(run) = self.world.runs.get_mut(&turn) else {
             return;
@@ -144,7 +150,7 @@ impl Sim {
                 at,
                 pid: Some(7),
                 activity: Some("thinks".into()),
-                cost: Usd(5),
+                cost,
                 tokens: 3,
                 ..Output::default()
             };

@@ -58,6 +58,8 @@ pub(super) struct Run {
     pub(super) initiative: InitiativeId,
     /// What it is for.
     pub(super) kind: TurnKind,
+    /// It resumes a session.
+    pub(super) resumes: bool,
     /// What it was told.
     pub(super) prompt: String,
     /// How far it is.
@@ -80,6 +82,7 @@ impl Run {
             task: turn.task,
             initiative,
             kind: turn.kind,
+            resumes: turn.resumes,
             prompt: turn.prompt.clone(),
             state: RunState::Alive,
             acts: VecDeque::new(),

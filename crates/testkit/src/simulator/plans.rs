@@ -4,6 +4,8 @@ use cw_core::domain::plan::{
     Initiative, Phase, Plan, PlanDocument, Priority, Review, Task, TaskKind, outline, resolve,
 };
 
+use cw_core::domain::money::Usd;
+
 use super::chance::Chance;
 
 /// A plan with this many tasks.
@@ -45,6 +47,28 @@ pub(super) fn draw(chance: &mut Chance, id: &str, tasks: usize) -> PlanDocument 
     }
     tie(chance, &mut plan);
     plan
+}
+
+/// An amount of up to so many cents.
+#[must_use]
+pub(super) fn cents(chance: &mut Chance, most: usize) -> Usd {
+    Usd(chance.between(1, most) as u64 * 10_000)
+}
+
+/// Gives a plan and some of its tasks budgets that they may use up.
+pub(super) fn limit(chance: &mut Chance, plan: &mut PlanDocument) {
+    if chance.hits(600) {
+        plan.initiative.budget = Some(cents(chance, 600));
+    }
+    let lines = plan.phases.iter_mut().flat_map(|phase| &mut phase.plans);
+    for task in lines.flat_map(|line| &mut line.tasks) {
+        if chance.hits(150) {
+            task.budget = Some(cents(chance, 80));
+        }
+        if chance.hits(200) {
+            task.agent = Some("codex".into());
+        }
+    }
 }
 
 /// One task.

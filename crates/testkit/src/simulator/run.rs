@@ -60,10 +60,18 @@ impl Sim {
         if two {
             documents.push(plans::draw(&mut ideas, "beta", 4));
         }
+        let mut money = Chance::new(setup.seed, 6);
+        let priced = money.hits(400);
+        if priced {
+            for plan in &mut documents {
+                plans::limit(&mut money, plan);
+            }
+        }
         let small = |chance: &mut Chance, most| u32::try_from(chance.between(1, most)).unwrap_or(1);
         let config = Config {
             max_agents: small(&mut chance, 8),
-            default_agent: "script".into(),
+            default_agent: if priced { "claude" } else { "script" }.into(),
+            budget: (priced && money.hits(400)).then(|| plans::cents(&mut money, 900)),
             gates: if chance.hits(700) {
                 vec!["check".into()]
             } else {
@@ -77,6 +85,7 @@ impl Sim {
         };
         let mut world = World::new(setup.seed);
         world.git.blind = setup.mutant == Some(Mutant::BlindAdvance);
+        world.priced = priced;
         let wild = chance.millis(10_000, 60_000 + 8_000 * tasks);
         Self {
             mutant: setup.mutant,

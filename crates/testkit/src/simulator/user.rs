@@ -2,7 +2,7 @@
 //! answers, approves and tries again until all is done.
 
 use cw_core::app::{
-    ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP, Command, NewTask, StartFacts, TaskEdit,
+    ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP, ANSWER_STOP, Command, NewTask, StartFacts, TaskEdit,
 };
 use cw_core::domain::effect::LandMode;
 use cw_core::domain::hierarchy::{
@@ -133,7 +133,11 @@ impl User {
     }
 
     fn answer_to(&mut self, state: &State, id: MessageId) -> Command {
-        let bounced = state.get::<Message>(id).and_then(|row| row.about) == Some(Quandary::Bounces);
+        let about = state.get::<Message>(id).and_then(|row| row.about);
+        if about == Some(Quandary::Budget) {
+            return Command::Answer(id, self.word_about_money());
+        }
+        let bounced = about == Some(Quandary::Bounces);
         let text = match self.chance.below(8) {
             0..=4 if bounced => ANSWER_AGAIN.to_owned(),
             5 if bounced => ANSWER_SKIP.to_owned(),
@@ -141,6 +145,15 @@ impl User {
             _ => format!("so «{}»", self.number()),
         };
         Command::Answer(id, text)
+    }
+
+    fn word_about_money(&mut self) -> String {
+        match self.chance.below(8) {
+            0..=4 => "1".to_owned(),
+            5 => plans::cents(&mut self.chance, 300).to_string(),
+            6 => ANSWER_STOP.to_owned(),
+            _ => "whatever it takes".to_owned(),
+        }
     }
 
     fn add(&mut self, state: &State) -> Option<NewTask> {
@@ -182,7 +195,10 @@ impl User {
     fn reapply(&mut self, project: ProjectId) -> Option<Command> {
         let at = self.chance.below(self.plans.len());
         let fresh = self.fresh();
-        let plan = plans::change(&mut self.chance, &self.plans[at], fresh);
+        let mut plan = plans::change(&mut self.chance, &self.plans[at], fresh);
+        if plan.initiative.budget.is_some() && self.chance.hits(400) {
+            plan.initiative.budget = Some(plans::cents(&mut self.chance, 900));
+        }
         Some(Command::Apply {
             project,
             plan: Box::new(plan),

@@ -1,19 +1,21 @@
 //! Looks at every step and says when something is not as it must be: against the rows, against
 //! the rows read anew from the store, and against what the world knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cw_core::app::{Prospect, prospect};
+use cw_core::domain::budget::{Purse, budget, purses, reservation};
 use cw_core::domain::effect::{Effect, EffectKind};
 use cw_core::domain::hierarchy::{Initiative, InitiativeStatus, Phase, Plan, Task, TaskState};
-use cw_core::domain::ids::{InitiativeId, TaskId};
+use cw_core::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
 use cw_core::domain::invariants;
+use cw_core::domain::money::Usd;
 use cw_core::domain::plan::{
     Outline, OutlinePhase, OutlinePlan, OutlineTask, Resolved, TaskKind, resolve,
 };
 use cw_core::domain::state::{Key, Row, State};
 use cw_core::domain::txn::Commit;
-use cw_core::domain::work::{Message, MessageKind, Party, Turn, TurnState};
+use cw_core::domain::work::{Agent, Message, MessageKind, Party, Turn, TurnState};
 use cw_core::ports::store::Store;
 
 use super::Broken;
@@ -33,6 +35,8 @@ struct Order {
 pub(super) struct Watch {
     tasks: BTreeMap<TaskId, TaskState>,
     orders: BTreeMap<InitiativeId, Order>,
+    /// Turns that have been given a place.
+    placed: BTreeSet<TurnId>,
     /// Tasks that the user has just called done; true from the decision on that takes it in.
     pub(super) claimed: Vec<TaskId>,
 }
@@ -41,6 +45,10 @@ impl Watch {
     /// Begins anew with a state that was just read.
     pub(super) fn reset(&mut self, state: &State) {
         self.orders.clear();
+        let placed = state
+            .all::<Turn>()
+            .filter(|turn| turn.state != TurnState::Queued);
+        self.placed = placed.map(|turn| turn.id).collect();
         self.tasks = state
             .all::<Task>()
             .map(|task| (task.id, task.state.clone()))
@@ -66,7 +74,12 @@ impl Watch {
         for row in &commit.put {
             match row {
                 Row::Task(task) => self.task(state, world, task)?,
-                Row::Turn(turn) => turned(ledger, turn)?,
+                Row::Turn(turn) => {
+                    turned(ledger, turn)?;
+                    if turn.state != TurnState::Queued && self.placed.insert(turn.id) {
+                        paid(state, turn)?;
+                    }
+                }
                 Row::Message(message) => said(ledger, message)?,
                 _ => {}
             }
@@ -181,6 +194,52 @@ fn turned(ledger: &Ledger, turn: &Turn) -> Result<(), Broken> {
         )),
         _ => Ok(()),
     }
+}
+
+/// A turn is given a place only while what is spent and what is reserved, its own share too, are
+/// within each budget: added up from the rows, not by what decisions look at.
+fn paid(state: &State, turn: &Turn) -> Result<(), Broken> {
+    let Some(task) = state.get::<Task>(turn.task) else {
+        return Ok(());
+    };
+    let reserves = |turn: &Turn| {
+        let (task, agent) = (state.get::<Task>(turn.task), state.get::<Agent>(turn.agent));
+        task.zip(agent).map_or(Usd::default(), |(task, agent)| {
+            reservation(state, task, &agent.kind)
+        })
+    };
+    if !turn.state.takes_slot() || reserves(turn) == Usd::default() {
+        return Ok(());
+    }
+    for purse in purses(task) {
+        let Some(budget) = budget(state, purse) else {
+            continue;
+        };
+        let agents = state.all::<Agent>();
+        let mine: BTreeSet<AgentId> = agents
+            .filter(|agent| match purse {
+                Purse::Task(id) => agent.task == id,
+                Purse::Initiative(id) => agent.initiative == id,
+            })
+            .map(|agent| agent.id)
+            .collect();
+        let turns = state
+            .all::<Turn>()
+            .filter(|turn| mine.contains(&turn.agent));
+        let used: Usd = turns
+            .map(|turn| match turn.state.takes_slot() {
+                true => turn.cost.max(reserves(turn)),
+                false => turn.cost,
+            })
+            .sum();
+        if used > budget {
+            return Err(Broken::new(format!(
+                "no turn begins beyond a budget: turn {} was placed with {used} of {budget} of {purse:?} used or reserved",
+                turn.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn said(ledger: &Ledger, message: &Message) -> Result<(), Broken> {

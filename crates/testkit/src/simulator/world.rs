@@ -9,7 +9,7 @@ use cw_core::domain::ids::{AgentId, InitiativeId, MessageId, TaskId, TurnId};
 use cw_core::domain::work::{TurnKind, Verdict};
 
 use super::Broken;
-use super::agents::{Run, RunState, Temper, script};
+use super::agents::{Act, Run, RunState, Temper, script};
 use super::chance::Chance;
 use super::git::{Branch, CommitNo, Git};
 
@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) chance: Chance,
     /// How wild it is.
     pub(super) temper: Temper,
+    /// Programs tell real costs.
+    pub(super) priced: bool,
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
                 calm: false,
                 shared,
             },
+            priced: false,
         }
     }
 
@@ -120,9 +123,15 @@ impl World {
             )));
         }
         self.check_order(run)?;
-        self.deliver(&run.prompt)?;
         let mut run = run.clone();
         run.acts = script(&mut self.chance, self.temper, run.task);
+        let unknown = Act::End(Verdict::SessionUnknown);
+        if run.resumes && run.acts.back() == Some(&unknown) {
+            // It knows no such session: it reads nothing and does nothing.
+            run.acts = [unknown].into();
+        } else {
+            self.deliver(&run.prompt)?;
+        }
         self.alive.insert(run.turn);
         self.news.push(run.turn);
         self.runs.insert(run.turn, run);
@@ -174,8 +183,16 @@ impl World {
 
     /// Stops a run with its whole tree; returns when nothing of it is left.
     pub(super) fn stop(&mut self, turn: TurnId) {
+        let unknown = Act::End(Verdict::SessionUnknown);
+        let run = self.runs.get(&turn);
+        // It never got as far as to read what it was told.
+        let lost = run.is_some_and(|run| run.resumes && run.acts.front() == Some(&unknown));
+        let verdict = match lost {
+            true => Verdict::SessionUnknown,
+            false => Verdict::Stopped,
+        };
         if self.alive.contains(&turn) {
-            self.end(turn, Verdict::Stopped);
+            self.end(turn, verdict);
         }
     }
 

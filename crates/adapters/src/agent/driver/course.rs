@@ -3,7 +3,7 @@
 
 use cw_core::ports::agents::{AgentEvent, Exit, Verdict};
 
-use super::{LINGERED, LastWords, TEXT_CAP, clip, ended_badly, settled_by_exit};
+use super::{LastWords, TEXT_CAP, clip, ended_badly, ended_before_stop, settled_by_exit};
 
 /// Tools that are remembered as refused.
 const DENIED_CAP: usize = 100;
@@ -124,7 +124,7 @@ impl Course {
 
     /// How the turn came out: well only if the program said so and left with 0, or stayed on after it said so.
     pub(super) fn verdict(&self, exit: &Exit, resume: bool, phrases: &Phrases) -> Verdict {
-        let lingered = self.finished && exit.stopped.as_deref() == Some(LINGERED);
+        let lingered = self.finished && ended_before_stop(exit, self.finished);
         match settled_by_exit(exit) {
             Some(settled) if !lingered => return settled,
             _ => {}
@@ -189,6 +189,8 @@ fn says(text: &str, phrases: &[&str]) -> bool {
 mod tests {
     use super::*;
 
+    use super::super::{LINGERED, OVER_BUDGET};
+
     const PHRASES: Phrases = Phrases {
         unknown_session: &["no such session"],
         login_hint: "log in",
@@ -207,6 +209,21 @@ mod tests {
             stopped: Some(LINGERED.into()),
             ..Exit::default()
         }
+    }
+
+    #[test]
+    fn a_turn_whose_last_costs_went_over_the_budget_is_done_all_the_same() {
+        let stopped = Exit {
+            stopped: Some(OVER_BUDGET.into()),
+            ..lingered()
+        };
+        let mut course = Course::default();
+        course.said("made it");
+        let early = course.verdict(&stopped, false, &PHRASES);
+        assert!(matches!(early, Verdict::Stopped { .. }), "{early:?}");
+        course.finish();
+        let late = course.verdict(&stopped, false, &PHRASES);
+        assert!(matches!(late, Verdict::Done { .. }), "{late:?}");
     }
 
     #[test]

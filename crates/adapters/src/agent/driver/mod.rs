@@ -105,6 +105,9 @@ pub(super) trait Reader {
 
 /// The word given to a stop of a program that does not go after its end.
 pub(super) const LINGERED: &str = "lingered";
+/// Why a program is stopped whose turn cost more than it may. The last costs come with the end of
+/// a turn: one that was over by then is no less done.
+const OVER_BUDGET: &str = "budget";
 
 /// The driver of a kind.
 pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {
@@ -201,6 +204,16 @@ fn ended_badly(exit: &Exit, words: &LastWords) -> Verdict {
         why,
         hint,
         fatal: false,
+    }
+}
+
+/// Whether a program was stopped so late that what it had said of its end holds; `over`: it had
+/// said that its turn is over, and nothing came after that.
+fn ended_before_stop(exit: &Exit, over: bool) -> bool {
+    match exit.stopped.as_deref() {
+        Some(LINGERED) => true,
+        Some(OVER_BUDGET) => over,
+        _ => false,
     }
 }
 

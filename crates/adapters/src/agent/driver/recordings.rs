@@ -91,6 +91,7 @@ pub(super) fn order(kind: &str) -> TurnOrder {
         prompt: "--do \"it\"\nnow".into(),
         session: Some("5e55".into()),
         resume: false,
+        billed: Default::default(),
         model: None,
         permissions: Permissions::AcceptEdits,
         allow: Vec::new(),

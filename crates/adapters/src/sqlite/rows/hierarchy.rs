@@ -35,6 +35,7 @@ table!(Initiative in "initiatives" {
     run_agents => [run_agents],
     agent => [agent],
     budget => [budget],
+    budget_raised => [budget_raised],
     status => [status],
     adhoc => [adhoc],
     cut => [cut],
@@ -86,6 +87,7 @@ table!(Task in "tasks" {
     summary => [summary],
     error => [error],
     unchanged => [unchanged],
+    budget_raised => [budget_raised],
     started_at => [started_at],
     ended_at => [ended_at],
 });

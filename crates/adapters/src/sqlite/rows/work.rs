@@ -56,6 +56,7 @@ table!(Turn in "turns" {
 table!(Message in "messages" {
     project => [project_id],
     task => [task_id],
+    initiative => [initiative_id],
     kind => [kind],
     from => [from_kind, from_agent],
     to => [to_kind, to_agent],
@@ -99,6 +100,7 @@ words! {
         Timeout = "timeout",
         Stalled = "stalled",
         Unanswered = "unanswered",
+        Budget = "budget",
     }
     MessageKind {
         Question = "question",
@@ -114,6 +116,7 @@ words! {
     }
     Quandary {
         Bounces = "bounces",
+        Budget = "budget",
     }
     MergeState {
         Queued = "queued",

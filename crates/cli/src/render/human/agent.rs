@@ -5,7 +5,7 @@ use crate::render::page::Page;
 use crate::render::table::{Cell, Table};
 use crate::render::{amount, escape};
 use cw_wire::AgentView;
-use cw_wire::agent::{AgentDetail, DiffStat, Spawned};
+use cw_wire::agent::{AgentDetail, DiffStat, Spawned, TurnView};
 
 /// Draws a list.
 pub(crate) fn list(agents: &[AgentView], page: &mut Page) {
@@ -72,14 +72,19 @@ pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
     page.maybe("pid", view.pid.map(|pid| pid.to_string()).as_deref());
     page.maybe("worktree", view.worktree.as_deref());
     page.maybe("branch", view.branch.as_deref());
-    if agent.history.is_empty() {
+    history(&agent.history, page);
+}
+
+/// Draws turns, each with what it used.
+pub(crate) fn history(turns: &[TurnView], page: &mut Page) {
+    if turns.is_empty() {
         return;
     }
     page.blank();
     let mut table = Table::new(&[
-        ">TURN", "WHY", "STARTED", "ENDED", "OUTCOME", ">EXIT", ">COST",
+        ">TURN", "WHY", "STARTED", "ENDED", "OUTCOME", ">EXIT", ">TOKENS", ">COST",
     ]);
-    for turn in &agent.history {
+    for turn in turns {
         let age = |at: &Option<String>| at.as_deref().map(|at| amount::age(at, page.now));
         table.row(vec![
             Cell::new(turn.number.to_string()),
@@ -90,6 +95,7 @@ pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
                 .as_deref()
                 .map_or_else(Cell::none, Cell::status),
             Cell::maybe(turn.exit_code.map(|code| code.to_string())),
+            Cell::new(amount::count(turn.tokens)),
             super::task::cost(turn.cost_usd),
         ]);
     }

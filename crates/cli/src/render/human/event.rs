@@ -1,6 +1,6 @@
 //! Events, one to a line.
 
-use crate::render::amount::Clock;
+use crate::render::amount::{self, Clock};
 use crate::render::escape;
 use crate::render::style::{Style, Tone};
 use crate::render::table::cut;
@@ -88,6 +88,14 @@ fn telling(event: &EventView) -> Option<String> {
             }
             _ => "waits for your approval".to_owned(),
         },
+        "task.budget-raised" | "initiative.budget-raised" => {
+            format!("its budget is {} now", dollars(event, "budget_usd"))
+        }
+        "task.budget-exceeded" | "initiative.budget-exceeded" => format!(
+            "over its budget: {} of {} used",
+            dollars(event, "spent_usd"),
+            dollars(event, "budget_usd")
+        ),
         "task.rejected" => because("rejected", "text"),
         "initiative.land-refused" | "initiative.branch-refused" => because("refused", "error"),
         "task.started"
@@ -103,6 +111,11 @@ fn telling(event: &EventView) -> Option<String> {
             because(&escape::line(verb).replace('-', " "), "error")
         }
     })
+}
+
+/// An amount of an event's data.
+fn dollars(event: &EventView, key: &str) -> String {
+    amount::money(event.data[key].as_f64().unwrap_or_default())
 }
 
 /// The command that lets a stopped agent go on, for what tells of one.

@@ -40,7 +40,10 @@ pub(crate) fn list(initiatives: &[InitiativeView], page: &mut Page) {
             Cell::new(&one.id),
             Cell::status(one.status.as_str()),
             Cell::new(tasks(one.tasks)),
-            task::cost(one.cost_usd),
+            one.budget_usd.map_or_else(
+                || task::cost(one.cost_usd),
+                |budget| Cell::new(spent(one.cost_usd, Some(budget))),
+            ),
             Cell::new(&one.base),
             Cell::new(&one.branch),
             Cell::new(&one.title),
@@ -70,6 +73,15 @@ pub(crate) fn landed(initiatives: &[InitiativeView], merge: bool, page: &mut Pag
     }
 }
 
+/// What was spent, and of which budget: `$1.25 of $20.00`.
+pub(crate) fn spent(cost_usd: f64, budget_usd: Option<f64>) -> String {
+    let cost = amount::money(cost_usd);
+    match budget_usd {
+        Some(budget) => format!("{cost} of {}", amount::money(budget)),
+        None => cost,
+    }
+}
+
 /// How far its tasks are: `3/6 merged, 2 running, 1 waiting`.
 pub(crate) fn tasks(tasks: InitiativeTasks) -> String {
     let mut out = format!("{}/{} merged", tasks.merged, tasks.total);
@@ -91,11 +103,7 @@ pub(crate) fn detail(initiative: &InitiativeDetail, page: &mut Page) {
     page.heading(&view.id, &view.title);
     page.field("status", view.status.as_str());
     page.field("tasks", &tasks(view.tasks));
-    page.field("cost", &amount::money(view.cost_usd));
-    page.maybe(
-        "budget",
-        initiative.budget_usd.map(amount::money).as_deref(),
-    );
+    page.field("cost", &spent(view.cost_usd, view.budget_usd));
     page.maybe(
         "agents",
         initiative.max_agents.map(|n| n.to_string()).as_deref(),

@@ -1,6 +1,7 @@
 //! How answers look to a person, a file per noun.
 
 pub(crate) mod agent;
+pub(crate) mod cost;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod event;

@@ -35,6 +35,8 @@ pub(crate) struct SummaryView {
     pub(crate) counts: BTreeMap<String, u32>,
     /// What it cost, US dollars.
     pub(crate) cost_usd: f64,
+    /// Its budget, US dollars.
+    pub(crate) budget_usd: Option<f64>,
     /// How long it took, seconds.
     pub(crate) elapsed_s: f64,
     /// The integration branch.
@@ -61,6 +63,7 @@ impl Summary {
             base,
             tasks,
             cost_usd,
+            budget_usd,
             ..
         } = progress.initiative.clone();
         let summary = SummaryView {
@@ -71,6 +74,7 @@ impl Summary {
             tasks,
             counts: progress.counts.clone(),
             cost_usd,
+            budget_usd,
             elapsed_s: progress.elapsed_s,
             branch,
             base,
@@ -96,7 +100,7 @@ pub(crate) fn summary(all: &Summary, follow: Option<&str>, page: &mut Page) {
         "{}: {word} in {}, {}",
         escape::line(&it.title),
         amount::duration(it.elapsed_s),
-        amount::money(it.cost_usd)
+        super::initiative::spent(it.cost_usd, it.budget_usd)
     ));
     let counts: Vec<String> = it
         .counts
@@ -152,8 +156,10 @@ fn waits(it: &SummaryView, offers: bool, page: &mut Page) {
     let parked = it.counts.get("parked").copied().unwrap_or(0);
     if parked > 0 {
         let what = amount::some(u64::from(parked), "task");
-        let command = "cw agent resume NAME lets a stopped one go on at once";
-        wait("parked", &what, Some(command.to_owned()));
+        let command = "cw agent resume NAME lets a stopped one go on at once".to_owned();
+        // An answer about the budget of all lets them go on.
+        let asked = it.questions.iter().any(|one| one.task.is_none());
+        wait("parked", &what, Some(command).filter(|_| !asked));
     }
     if it.held {
         let command = "cw resume lets it go on".to_owned();

@@ -133,6 +133,7 @@ pub(crate) fn detail(task: &TaskDetail, page: &mut Page) {
     section("prompt", &task.prompt, page);
     section("error", view.error.as_deref().unwrap_or_default(), page);
     section("summary", task.summary.as_deref().unwrap_or_default(), page);
+    super::agent::history(&task.turns, page);
     if !task.messages.is_empty() {
         page.blank();
         message::list(&task.messages, page);

@@ -1,48 +1,27 @@
 //! What the user should know of a plan that is otherwise in order.
 
-use cw_core::domain::hierarchy::Initiative;
+use std::collections::BTreeSet;
+
+use cw_core::domain::budget::{budget, kind_of, purses, tells_costs};
 use cw_core::domain::ids::InitiativeId;
-use cw_core::domain::plan::{Line, PlanDocument, PlanError};
+use cw_core::domain::plan::PlanError;
 use cw_core::domain::state::State;
 
-/// Attributes of a plan that this version reads and does not act on, each where it stands.
-pub(crate) fn not_acted_on(document: &PlanDocument, name: &str) -> Vec<String> {
-    let head = &document.initiative;
-    let own = head.budget.map(|_| (head.budget_line, None));
-    let plans = document.phases.iter().flat_map(|phase| &phase.plans);
-    let tasks = plans.flat_map(|plan| &plan.tasks);
-    let theirs = tasks.filter(|task| task.budget.is_some());
-    let theirs = theirs.map(|task| (task.budget_line, Some(&task.id)));
-    own.into_iter()
-        .chain(theirs)
-        .map(|(line, task)| unheeded(name, line, task))
-        .collect()
-}
-
-fn unheeded(name: &str, line: Line, task: Option<&String>) -> String {
-    let place = match line {
-        Line(0) => name.to_owned(),
-        Line(line) => format!("{name}, line {line}"),
-    };
-    let whose = match task {
-        Some(task) => format!(" of the task `{task}`"),
-        None => String::new(),
-    };
-    format!("{place}, `budget`{whose} is not acted on by this version")
-}
-
-/// The same of an initiative that is stored.
-pub(crate) fn not_acted_on_by(state: &State, id: InitiativeId) -> Vec<String> {
-    let row = state.get::<Initiative>(id);
-    let slug = row.map(|row| row.slug.as_str()).unwrap_or_default();
-    let own = row.is_some_and(|row| row.budget.is_some());
-    let tasks = state.tasks_of(id).filter(|task| task.spec.budget.is_some());
-    own.then(|| format!("the `budget` of '{slug}' is not acted on by this version"))
+/// A budget holds nobody whose program does not tell what it costs. Scripts are their author's.
+pub(crate) fn unpriced(state: &State, id: InitiativeId) -> Vec<String> {
+    let limited = state.tasks_of(id).filter(|task| {
+        let mut purses = purses(task).into_iter();
+        purses.any(|purse| budget(state, purse).is_some())
+    });
+    let kinds: BTreeSet<&str> = limited
+        .filter_map(|task| kind_of(state, task))
+        .filter(|kind| !tells_costs(kind) && *kind != "script")
+        .collect();
+    kinds
         .into_iter()
-        .chain(tasks.map(|task| {
-            let task = &task.spec.slug;
-            format!("the `budget` of the task '{slug}/{task}' is not acted on by this version")
-        }))
+        .map(|kind| {
+            format!("agents of the kind `{kind}` tell no costs: a budget does not hold them")
+        })
         .collect()
 }
 
@@ -54,24 +33,5 @@ pub(crate) fn line(error: &PlanError) -> String {
         error.to_string()
     } else {
         format!("{error}: {}", more.join("; "))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cw_core::domain::plan::read;
-
-    #[test]
-    fn budgets_of_a_plan_are_warned_of_where_they_stand() {
-        let text = "# I\n- budget: $20\n#### A\n- budget: $1\n#### B\n";
-        let told = not_acted_on(&read(text, "p.md").unwrap(), "p.md");
-        assert_eq!(
-            told,
-            [
-                "p.md, line 2, `budget` is not acted on by this version",
-                "p.md, line 4, `budget` of the task `a` is not acted on by this version"
-            ]
-        );
     }
 }

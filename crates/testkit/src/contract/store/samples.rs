@@ -96,6 +96,7 @@ fn initiatives() -> impl Iterator<Item = Initiative> {
             run_agents: some(n + 1, 5),
             agent: some(n, "claude".into()),
             budget: some(n, Usd(20_000_001)),
+            budget_raised: some(n + 1, Usd(40_000_001)),
             status,
             adhoc: n == 2,
             cut: n > 3,
@@ -184,6 +185,7 @@ fn task(n: u64, state: TaskState) -> Task {
         summary: some(n, "done\nwell".into()),
         error: some(n + 1, "it failed".into()),
         unchanged: n.is_multiple_of(3),
+        budget_raised: some(n, Usd(7)),
         started_at: some(n, WHEN),
         ended_at: some(n + 1, WHEN),
     }
@@ -296,6 +298,7 @@ fn turns() -> impl Iterator<Item = Turn> {
         Some(StopReason::Timeout),
         Some(StopReason::Stalled),
         Some(StopReason::Unanswered),
+        Some(StopReason::Budget),
     ];
     (1..).zip(states).map(move |(n, state)| Turn {
         id: n.into(),
@@ -327,6 +330,7 @@ fn messages() -> impl Iterator<Item = Message> {
         id: n.into(),
         project: (n % 2 + 1).into(),
         task: some(n, n.into()),
+        initiative: some(n + 1, (n % 2 + 1).into()),
         kind: [Question, Permission, Note, Answer, Error][(n % 5) as usize],
         from: parties[(n % 3) as usize].clone(),
         to: parties[((n + 1) % 3) as usize].clone(),
@@ -335,7 +339,7 @@ fn messages() -> impl Iterator<Item = Message> {
         status: [Open, Answered, Read][(n % 3) as usize],
         answer: some(n, "argon2".into()),
         delivered: [None, Some(0.into()), Some(3.into())][(n % 3) as usize],
-        about: some(n, Quandary::Bounces),
+        about: [None, Some(Quandary::Bounces), Some(Quandary::Budget)][(n % 3) as usize],
         request: some(
             n,
             Request {

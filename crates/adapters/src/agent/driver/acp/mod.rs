@@ -33,6 +33,8 @@ struct Memo {
     session: Option<String>,
     /// The model that was asked for.
     model: Option<String>,
+    /// What earlier turns in the session have told of its cost, in millionths.
+    billed: u64,
 }
 
 impl Driver for Acp {
@@ -43,6 +45,7 @@ impl Driver for Acp {
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
+            billed: order.billed.0,
         };
         Launch {
             program,

@@ -47,12 +47,15 @@ pub(super) struct Talk {
     /// The message that is being said.
     message: Option<String>,
     told: BTreeSet<String>,
-    /// The session's cost so far, in millionths.
+    /// The session's cost so far, in millionths: at first what the turns before have told.
     cost: u64,
+    /// The program has told a cost in this run.
+    charged: bool,
 }
 
 impl Talk {
     pub(super) fn new(memo: Memo, permissions: Permissions) -> Self {
+        let cost = memo.session.as_ref().map_or(0, |_| memo.billed);
         Self {
             memo,
             permissions,
@@ -62,7 +65,8 @@ impl Talk {
             piece: String::new(),
             message: None,
             told: BTreeSet::new(),
-            cost: 0,
+            cost,
+            charged: false,
         }
     }
 
@@ -243,13 +247,18 @@ impl Talk {
         })
     }
 
-    /// The cost is the session's: what was there before the prompt has been told before.
+    /// The cost is the session's: what was there before the prompt has been told before. One that
+    /// is less than was told before is this process's alone.
     fn spent(&mut self, update: &Value) -> Option<AgentEvent> {
         let cost = &update["cost"];
         let now = micro(cost["amount"].as_f64()?);
         if !matches!(text(cost, "currency"), "USD" | "") {
             return None;
         }
+        if !self.charged && now < self.cost {
+            self.cost = 0;
+        }
+        self.charged = true;
         let micro_usd = now.saturating_sub(self.cost);
         self.cost = now;
         (micro_usd > 0 && self.phase == Phase::Prompt).then_some(AgentEvent::Usage {

@@ -1,6 +1,7 @@
 use super::super::recordings::{exit, launch, line, order, recorded};
 use super::super::{Reaction, TEXT_CAP};
 use super::*;
+use cw_core::domain::money::Usd;
 use cw_core::ports::agents::{AgentEvent, LogLine, Stream, Verdict};
 
 struct Told {
@@ -156,6 +157,32 @@ fn hello_is_said_at_once_and_the_prompt_travels_in_the_memo_alone() {
         "--do \"it\"\nnow"
     );
     assert_eq!(told.sent[1]["params"]["sessionId"], "s1");
+}
+
+/// What a resumed session told before is not counted again, whether the program adds up over the
+/// session or over its own process.
+#[test]
+fn the_cost_of_a_resumed_session_is_that_of_its_new_turn() {
+    let cost = |usd: f64| {
+        format!(
+            r#"{{"method":"session/update","params":{{"update":{{"sessionUpdate":"usage_update","cost":{{"amount":{usd},"currency":"USD"}}}}}}}}"#
+        )
+    };
+    let loaded = r#"{"id":2,"result":{}}"#;
+    let order = TurnOrder {
+        billed: Usd(1_500_000),
+        ..resumed()
+    };
+    let session = lines(&[HELLO_ANSWER, loaded, &cost(1.75), &cost(2.0), END]);
+    assert_eq!(usage(&talk(&order, &session)), (500_000, 0));
+    let process = lines(&[HELLO_ANSWER, loaded, &cost(0.25), &cost(0.5), END]);
+    assert_eq!(usage(&talk(&order, &process)), (500_000, 0));
+    let anew = TurnOrder {
+        resume: false,
+        ..order
+    };
+    let session = lines(&[HELLO_ANSWER, SESSION_ANSWER, &cost(1.75), END]);
+    assert_eq!(usage(&talk(&anew, &session)), (1_750_000, 0));
 }
 
 #[test]

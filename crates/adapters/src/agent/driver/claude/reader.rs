@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::json::{Heard, detail, hear, list, one_line, owned, text};
 use super::super::{
-    Driver, LINGERED, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly,
+    Driver, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly, ended_before_stop,
     settled_by_exit,
 };
 use super::usage::Meter;
@@ -296,7 +296,7 @@ impl Reader for Output {
     }
 
     fn verdict(&self, exit: &Exit) -> Verdict {
-        let lingered = exit.stopped.as_deref() == Some(LINGERED);
+        let lingered = ended_before_stop(exit, !self.open);
         match (&self.last, settled_by_exit(exit)) {
             (Some(last), Some(_)) if lingered => self.of_result(last),
             (_, Some(settled)) => settled,

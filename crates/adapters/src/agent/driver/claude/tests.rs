@@ -101,6 +101,7 @@ fn order() -> TurnOrder {
         prompt: "do \"it\"\nnow".into(),
         session: Some("1b4e28ba-2fa1-11d2-883f-0016d3cca427".into()),
         resume: false,
+        billed: Default::default(),
         model: Some("opus".into()),
         permissions: Permissions::AcceptEdits,
         allow: vec!["Bash(cargo *)".into()],
@@ -216,6 +217,41 @@ fn a_resumed_session_pays_for_this_turn_only() {
     assert_eq!(micro_usd(&play("old-resume").events), 1000);
     assert_eq!(micro_usd(&play("old-ok-write-and-commit").events), 3000);
     assert!(matches!(verdict("old-resume", 0), Verdict::Done { .. }));
+}
+
+#[test]
+fn results_that_give_totals_are_counted_by_their_differences() {
+    let total = |usage: &str| format!(r#"{{"type":"result","is_error":false{usage}}}"#);
+    let old = |usd: f64, input: u64| {
+        total(&format!(
+            r#","modelUsage":{{"m":{{"costUSD":{usd},"inputTokens":{input}}}}}"#
+        ))
+    };
+    let new = r#","modelUsage":{"m":{"costUSD":0.5,"inputTokens":9}},"model_usage_since_last_result":{"m":{"costUSD":0.125,"inputTokens":2}}"#;
+    // A result without totals takes none back, and one of each sort is no reason to count twice.
+    let told = [
+        old(0.25, 5),
+        total(""),
+        total(r#","modelUsage":{}"#),
+        old(0.375, 7),
+        total(new),
+        old(0.5, 9),
+    ];
+    let lines: Vec<LogLine> = (0..).zip(&told).map(|(at, text)| line(at, text)).collect();
+    let told = read(&lines, Permissions::Ask);
+    assert_eq!(
+        (micro_usd(&told.events), tokens(&told.events)),
+        (500_000, 9)
+    );
+}
+
+#[test]
+fn of_a_turn_that_is_killed_before_its_result_nothing_is_counted() {
+    let lines = recorded("resume");
+    let result = lines.len() - 1;
+    let told = read(&lines[..result], Permissions::Ask);
+    assert_eq!((micro_usd(&told.events), tokens(&told.events)), (0, 0));
+    assert!(micro_usd(&read(&lines, Permissions::Ask).events) > 0);
 }
 
 #[test]

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::super::json::micro;
 
-/// Adds up what results say.
+/// Adds up what results say. A process that is killed before its result tells nothing, and nothing
+/// is counted.
 #[derive(Default)]
 pub(super) struct Meter {
-    /// What this process has said before, where it only gives totals.
+    /// The highest totals that this process has given: a result may come without any.
     before: (u64, Tokens),
 }
 
@@ -19,17 +20,15 @@ impl Meter {
         let since = result
             .get("model_usage_since_last_result")
             .filter(|v| v.is_object());
+        let now = sum(&result["modelUsage"]);
         let (micro_usd, tokens) = match since {
             Some(models) => sum(models),
-            None => {
-                let now = sum(&result["modelUsage"]);
-                let before = std::mem::replace(&mut self.before, now);
-                (
-                    now.0.saturating_sub(before.0),
-                    difference(&now.1, &before.1),
-                )
-            }
+            None => (
+                now.0.saturating_sub(self.before.0),
+                difference(&now.1, &self.before.1),
+            ),
         };
+        self.before = (now.0.max(self.before.0), higher(&now.1, &self.before.1));
         (micro_usd > 0 || tokens.total() > 0).then_some(AgentEvent::Usage { micro_usd, tokens })
     }
 }
@@ -40,6 +39,15 @@ fn difference(now: &Tokens, before: &Tokens) -> Tokens {
         output: now.output.saturating_sub(before.output),
         cache_read: now.cache_read.saturating_sub(before.cache_read),
         cache_write: now.cache_write.saturating_sub(before.cache_write),
+    }
+}
+
+fn higher(one: &Tokens, other: &Tokens) -> Tokens {
+    Tokens {
+        input: one.input.max(other.input),
+        output: one.output.max(other.output),
+        cache_read: one.cache_read.max(other.cache_read),
+        cache_write: one.cache_write.max(other.cache_write),
     }
 }
 
