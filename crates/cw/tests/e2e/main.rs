@@ -15,4 +15,5 @@ mod ending;
 mod kills;
 mod main_job;
 mod stage;
+mod survive;
 mod tokens;
