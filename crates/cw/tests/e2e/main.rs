@@ -14,6 +14,7 @@ mod claude;
 mod ending;
 mod kills;
 mod main_job;
+mod sessions;
 mod stage;
 mod survive;
 mod tokens;

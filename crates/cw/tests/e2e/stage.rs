@@ -70,6 +70,15 @@ pub(crate) fn rounds() -> usize {
     said.map_or(20, |text| text.parse().unwrap())
 }
 
+/// The events of a kind, oldest first.
+pub(crate) fn events(stage: &Stage, kind: &str) -> Vec<Value> {
+    let out = stage.cw(&["events", "--json"]).expect(0);
+    out.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["type"] == kind)
+        .collect()
+}
+
 /// Numbers that look random and are the same in every run with the same seed.
 pub(crate) struct Dice(pub(crate) u64);
 

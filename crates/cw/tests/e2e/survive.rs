@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::stage::{Dice, Stage, rounds};
+use crate::stage::{Dice, Stage, events, rounds};
 
 /// Lines that an agent prints each time it is told to go on.
 const LINES: usize = 40;
@@ -155,15 +155,6 @@ impl Crowd {
         }
         assert_eq!(stage.json(&["doctor"])["ok"], true);
     }
-}
-
-/// The events of a kind, oldest first.
-fn events(stage: &Stage, kind: &str) -> Vec<Value> {
-    let out = stage.cw(&["events", "--json"]).expect(0);
-    out.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|event| event["type"] == kind)
-        .collect()
 }
 
 fn kill(pid: u64) {
