@@ -36,7 +36,7 @@ use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
 pub use run_folder::RunFolder;
 pub use shell::Shell;
-pub use shim::{BEGUN, TAKEN, UNUSABLE, shim_main};
+pub use shim::{BEGUN, OCCUPIED, TAKEN, UNUSABLE, shim_main};
 
 /// How much longer than its grace periods a stop may take before the tree is killed from here.
 const STOP_SLACK: Duration = Duration::from_secs(20);
@@ -160,7 +160,12 @@ impl Agents for ShimAgents {
             Some(0) => Ok(Started::Now),
             Some(TAKEN | BEGUN) => Ok(Started::Before(state_of(&folder)?)),
             code => {
-                let why = format!("it ended with {code:?}; see {}", run_folder::SHIM_LOG);
+                let why = match code {
+                    Some(OCCUPIED) => {
+                        format!("another turn is under way in {}", order.cwd.display())
+                    }
+                    _ => format!("it ended with {code:?}; see {}", run_folder::SHIM_LOG),
+                };
                 Err(AgentsError::System {
                     doing: "starting the shim".to_owned(),
                     why,

@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{dispatch, ending, initiative, lane, request, tasks};
+use super::{dispatch, ending, initiative, lane, request, session, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -421,13 +421,13 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
         agent.last_output_at = output.at.or(agent.last_output_at);
         agent.cost += output.cost;
         agent.tokens += output.tokens;
-        if output.session.is_some() {
-            agent.session = output.session;
-        }
         if let Some(activity) = output.activity {
             agent.activity = activity;
         }
     });
+    if let Some(name) = output.session {
+        session::named(tx, turn.agent, name);
+    }
 }
 
 fn collected(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {

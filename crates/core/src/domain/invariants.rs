@@ -1,6 +1,8 @@
 //! What must be true of every state, whatever happened. Checked after each step of a simulation
 //! and by `cw doctor`.
 
+use std::collections::BTreeMap;
+
 use super::effect::{Effect, EffectKind};
 use super::graph::{Needs, is_satisfied};
 use super::hierarchy::{Initiative, Phase, Plan, Task, TaskState};
@@ -110,7 +112,14 @@ fn counters(state: &State, found: &mut Vec<String>) {
 }
 
 fn turns(state: &State, found: &mut Vec<String>) {
+    let mut sessions = BTreeMap::new();
     for agent in state.all::<Agent>() {
+        if let Some(session) = &agent.session
+            && let Some(other) = sessions.insert((&agent.kind, session), &agent.name)
+        {
+            let name = &agent.name;
+            found.push(format!("{other} and {name} share the session {session}"));
+        }
         let open = state
             .all::<Turn>()
             .filter(|turn| turn.agent == agent.id && turn.state.is_open())

@@ -240,3 +240,44 @@ fn a_session_that_the_program_has_lost_is_begun_anew_and_told() {
     let shown = stage.json(&["agent", "show", &agent]);
     assert_eq!(shown["agent"]["session"], third.session.as_str());
 }
+
+/// Works on for ever, and says in a second turn whether the first one still does.
+const LINGERS: &str = r#"
+begin
+if [ "$number" = 1 ]; then
+  echo $$ > "$tools/first.new"; mv "$tools/first.new" "$tools/first"
+  read -r go < "$tools/pipe"
+  begin
+  exec sleep 1000
+fi
+kill -0 "$(cat "$tools/first")" 2>/dev/null && echo both > "$tools/both"
+finish
+"#;
+
+/// A log that cannot be read must not make a turn look ended whose program works on.
+#[test]
+fn a_turn_that_cannot_be_followed_is_over_only_when_its_program_is_gone() {
+    let stage = stage(LINGERS);
+    let pipe = stage.tools.join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let plan = stage.plan("# Blind\n#### Work\n\nDo it.\n");
+    stage.cw(&["plan", "apply", &plan]).expect(0);
+    stage.cw(&["initiative", "start", "blind"]).expect(0);
+    let first = stage.tools.join("first");
+    stage.wait("the agent at work", || first.exists().then_some(()));
+    let run = begun(&stage)[0].0.parent().unwrap().to_path_buf();
+    std::fs::remove_file(run.join("stdout.log")).unwrap();
+    std::fs::create_dir(run.join("stdout.log")).unwrap();
+    // It prints once more, so that its log is looked at.
+    std::fs::write(&pipe, "go\n").unwrap();
+    stage.wait_for("work", "merged");
+    assert!(!stage.tools.join("both").exists(), "two turns at once");
+    let pid = std::fs::read_to_string(&first).unwrap();
+    assert!(!alive(pid.trim()));
+}
