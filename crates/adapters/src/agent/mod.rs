@@ -6,6 +6,7 @@ mod client;
 mod driver;
 mod environ;
 mod git_folders;
+mod groups;
 mod log;
 mod order;
 mod orphans;
@@ -34,6 +35,7 @@ use driver::{Driver, Launch, Site};
 use environ::Places;
 use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
+pub use groups::{Containment, NoGroup, scope};
 pub use run_folder::RunFolder;
 pub use shell::Shell;
 pub use shim::{BEGUN, OCCUPIED, TAKEN, UNUSABLE, shim_main};

@@ -197,3 +197,29 @@ fn agents_live_through_one_killed_server_after_the_other() {
     }
     crowd.end();
 }
+
+#[test]
+fn the_doctor_says_what_holds_the_trees_of_agents_together() {
+    let crowd = Crowd::at_work(1);
+    let report = crowd.stage.json(&["doctor"]);
+    let checks = report["checks"].as_array().unwrap();
+    let told = checks.iter().find(|check| check["name"] == "process trees");
+    let told = told.unwrap_or_else(|| panic!("{report}"));
+    let started = std::fs::read(crowd.stage.home.join("runs/1/started.json")).unwrap();
+    let started: Value = serde_json::from_slice(&started).unwrap();
+    // What it says is what the shim does.
+    let detail = told["detail"].as_str().unwrap();
+    match started["cgroup"].as_str() {
+        Some(group) => {
+            let above = std::path::Path::new(group).parent().unwrap();
+            let above = above.display().to_string();
+            assert!(detail.contains(above.trim_end_matches('/')), "{detail}");
+            assert_eq!(told["status"], "ok");
+        }
+        None => {
+            assert!(detail.contains("subreaper"), "{detail}");
+            assert_eq!(told["status"], "warning");
+        }
+    }
+    crowd.end();
+}

@@ -28,7 +28,7 @@ use super::run_folder::{
 };
 use super::spawn;
 use cgroup::Cgroup;
-pub(super) use cgroup::end_left_behind;
+pub(super) use cgroup::{end_left_behind, probe as probe_group};
 use control::Control;
 
 /// Exit code: somebody else holds the run folder.
