@@ -22,7 +22,8 @@ use run::{Failure, Outcome};
 const USAGE: &str = "usage: cargo xtask <step>
 
   check        format, boundaries, sizes, lints and unit tests: the quick loop
-  test         everything: installs what the tests need, then all checks and all tests
+  test         [--rounds N] [words for the test runner]: everything: installs what the tests need, then all checks and all
+               tests; those that kill something over and over go N rounds (20)
   install      only that: the programs that the tests need, pinned, into the cache folder
   boundaries   who may depend on whom, and where a lint may be lifted
   sizes        lines per file, net of tests: over 400 is listed, over 600 fails

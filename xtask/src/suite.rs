@@ -37,16 +37,37 @@ impl fmt::Display for Counts {
 
 /// The unit tests alone.
 pub(crate) fn unit() -> Result<Counts, Failure> {
-    let counts = tests(&["--lib", "--bins"], &[], false)?;
+    let counts = tests(&["--lib", "--bins"], &[], false, None)?;
     counts.verdict().map(|()| counts)
 }
 
-/// Every test of the workspace; a test that needs a program fails without it.
+/// Every test of the workspace; a test that needs a program fails without it. `--rounds N` has the
+/// tests that do the same over and over do it so often.
 pub(crate) fn all(rest: &[String]) -> Result<Counts, Failure> {
-    tests(&["--lib", "--bins", "--tests"], rest, true)
+    let (rounds, rest) = take_rounds(rest)?;
+    tests(&["--lib", "--bins", "--tests"], &rest, true, rounds)
 }
 
-fn tests(targets: &[&str], rest: &[String], require_programs: bool) -> Result<Counts, Failure> {
+/// Takes `--rounds N` out of the words.
+fn take_rounds(words: &[String]) -> Result<(Option<u32>, Vec<String>), Failure> {
+    let mut rest = words.to_vec();
+    let Some(at) = rest.iter().position(|word| word == "--rounds") else {
+        return Ok((None, rest));
+    };
+    rest.remove(at);
+    let number = (at < rest.len()).then(|| rest.remove(at));
+    match number.and_then(|text| text.parse().ok()) {
+        Some(rounds @ 1..) => Ok((Some(rounds), rest)),
+        _ => Err(Failure::new("--rounds takes a number from 1 on")),
+    }
+}
+
+fn tests(
+    targets: &[&str],
+    rest: &[String],
+    require_programs: bool,
+    rounds: Option<u32>,
+) -> Result<Counts, Failure> {
     let nextest = run::output(run::cargo_command().args(["nextest", "--version"])).is_ok();
     let mut command = run::cargo_command();
     if nextest {
@@ -62,6 +83,12 @@ fn tests(targets: &[&str], rest: &[String], require_programs: bool) -> Result<Co
         command.args(["test", "--workspace", "--no-fail-fast", "--color=never"]);
     }
     command.args(targets).args(rest);
+    if let Some(rounds) = rounds {
+        command.env("CW_TEST_ROUNDS", rounds.to_string());
+        if nextest {
+            command.arg("--profile=rounds");
+        }
+    }
     if require_programs {
         command.env("CW_REQUIRE_PROGRAMS", "1");
     }
@@ -205,6 +232,17 @@ mod tests {
                 skipped: 1
             })
         );
+    }
+
+    #[test]
+    fn the_number_of_rounds_is_taken_out_of_the_words() {
+        let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        let taken = take_rounds(&words("-p cw --rounds 500 kills"));
+        assert_eq!(taken, Ok((Some(500), words("-p cw kills"))));
+        assert_eq!(take_rounds(&words("kills")), Ok((None, words("kills"))));
+        for bad in ["--rounds", "--rounds 0", "--rounds many"] {
+            assert!(take_rounds(&words(bad)).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test, and agents that start processes and print are what is tested"
 )]

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cw_adapters::agent::scope;
 use cw_adapters::home::Home;
 use cw_wire::{ErrorCode, ErrorView};
 
@@ -34,7 +35,28 @@ pub(crate) fn start(
     home.create()
         .map_err(|error| unreachable(&error.to_string(), "choose another folder with CW_HOME"))?;
     let said = home.logs().join("server.out");
-    let mut child = spawn(&said, home_variable, listen).map_err(|error| {
+    let scope = scope();
+    match start_behind(
+        scope.unwrap_or_default(),
+        home,
+        &said,
+        home_variable,
+        listen,
+    ) {
+        // What helps to end whole trees must not keep a server from coming up.
+        Err(_) if scope.is_some() => start_behind(&[], home, &said, home_variable, listen),
+        done => done,
+    }
+}
+
+fn start_behind(
+    words: &[&str],
+    home: &Home,
+    said: &Path,
+    home_variable: Option<&OsStr>,
+    listen: Option<&str>,
+) -> Result<(), ErrorView> {
+    let mut child = spawn(words, said, home_variable, listen).map_err(|error| {
         unreachable(
             &format!("the server cannot be started: {error}"),
             "`cw serve` shows more",
@@ -47,11 +69,11 @@ pub(crate) fn start(
         }
         if let Ok(Some(_)) = child.try_wait() {
             // Another one may have been faster: then it answers in a moment.
-            return wait_for_other(home, &said);
+            return wait_for_other(home, said);
         }
         if Instant::now() > until {
             return Err(unreachable(
-                &last_words(&said),
+                &last_words(said),
                 "`cw server logs` shows more",
             ));
         }
@@ -78,12 +100,21 @@ fn wait_for_other(home: &Home, said: &Path) -> Result<(), ErrorView> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the server's door")]
 fn spawn(
+    words: &[&str],
     said: &Path,
     home_variable: Option<&OsStr>,
     listen: Option<&str>,
 ) -> std::io::Result<Child> {
     let out = File::create(said)?;
-    let mut command = Command::new(crate::host::program());
+    let program = crate::host::program();
+    let mut command = match words {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    };
     command.arg("serve").env(MARK, "1").current_dir("/");
     if let Some(home) = home_variable {
         command.env("CW_HOME", std::path::absolute(home)?);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use cw_adapters::agent::{Setup as AgentSetup, Shell, ShimAgents};
+use cw_adapters::agent::{self, Setup as AgentSetup, Shell, ShimAgents};
 use cw_adapters::clock::{RandomIds, SystemClock};
 use cw_adapters::git::{Door, GitWorkspaces, User};
 use cw_adapters::home::{Home, HomeError};
 use cw_adapters::settings::TomlSettings;
 use cw_adapters::sqlite::SqliteStore;
 use cw_core::ports::settings::Clock as _;
-use cw_server::app::About;
+use cw_server::app::{About, Containment};
 use cw_server::logs;
 use cw_server::perform::Ports;
 use cw_server::secrets::Secrets;
@@ -79,6 +79,15 @@ fn user() -> User {
     }
 }
 
+/// How the trees of agents are held together, for people.
+fn containment(home: &Home) -> Containment {
+    let found = agent::Containment::look(&home.runs());
+    Containment {
+        group: found.group.map_err(|why| why.to_string()),
+        hint: found.hint,
+    }
+}
+
 fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
     let store = SqliteStore::open(&home.db())
         .map_err(|error| fault("the database cannot be opened", &error))?;
@@ -116,6 +125,7 @@ fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
             home: home.data(),
             logs: home.logs(),
             runs: home.runs(),
+            containment: containment(home),
         },
         clock: Arc::new(clock),
         stop_agents: false,

@@ -39,6 +39,17 @@ pub struct About {
     pub logs: PathBuf,
     /// The folder of run folders.
     pub runs: PathBuf,
+    /// How the trees of agents are held together.
+    pub containment: Containment,
+}
+
+/// How the trees of agents are held together on this machine, for people.
+#[derive(Clone, Debug)]
+pub struct Containment {
+    /// The control group below which each agent gets one of its own, or why there is none.
+    pub group: Result<PathBuf, String>,
+    /// What would give it one.
+    pub hint: Option<String>,
 }
 
 /// Shared by all handlers.

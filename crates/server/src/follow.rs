@@ -75,9 +75,7 @@ impl Followers {
 
     /// A fault while following must not leave a turn shown as running for ever.
     fn give_up(&self, engine: &Engine, turn: TurnId, follow: &Follow) {
-        if let Err(error) = self.agents.stop(&follow.run, "fault") {
-            tracing::error!(%error, %turn, "a turn that cannot be followed could not be stopped");
-        }
+        self.end(turn, follow);
         let why = "a fault of cw while following it; see the server's log".to_owned();
         let verdict = Verdict::Failed { why, fatal: false };
         say(
@@ -90,6 +88,15 @@ impl Followers {
                 },
             ),
         );
+    }
+
+    /// Ends a program that cannot be followed, however often that takes: a turn that is told as
+    /// ended makes room for the next one of its session.
+    fn end(&self, turn: TurnId, follow: &Follow) {
+        while let Err(error) = self.agents.stop(&follow.run, "fault") {
+            tracing::error!(%error, %turn, "a turn that cannot be followed could not be stopped");
+            std::thread::sleep(AGAIN);
+        }
     }
 
     fn watch(&self, engine: &Engine, turn: TurnId, follow: &Follow) {
@@ -123,14 +130,17 @@ impl Followers {
         let (verdict, summary) = match ending {
             Ok(Ending::LeftAlone) => return,
             Ok(Ending::Over { verdict, .. }) => judge(verdict),
-            Ok(Ending::NeverBegan) => (Verdict::Crashed, None),
-            Err(error) => (
-                Verdict::Failed {
-                    why: error.to_string(),
-                    fatal: false,
-                },
-                None,
-            ),
+            Ok(Ending::NeverBegan) => {
+                // Its folder may have been taken away from under it.
+                self.end(turn, follow);
+                (Verdict::Crashed, None)
+            }
+            Err(error) => {
+                tracing::error!(%error, %turn, "a turn cannot be followed");
+                self.end(turn, follow);
+                let why = error.to_string();
+                (Verdict::Failed { why, fatal: false }, None)
+            }
         };
         if reader.fresh && !say(engine, &Signal::Seen(turn, Sight::Output(reader.take()))) {
             return;

@@ -6,6 +6,7 @@ mod client;
 mod driver;
 mod environ;
 mod git_folders;
+mod groups;
 mod log;
 mod order;
 mod orphans;
@@ -34,9 +35,10 @@ use driver::{Driver, Launch, Site};
 use environ::Places;
 use order::{LINE_CAP, OUTPUT_CAP, ShimOrder, Text, VERSION};
 
+pub use groups::{Containment, NoGroup, scope};
 pub use run_folder::RunFolder;
 pub use shell::Shell;
-pub use shim::{BEGUN, TAKEN, UNUSABLE, drop_inherited_files, shim_main};
+pub use shim::{BEGUN, OCCUPIED, TAKEN, UNUSABLE, drop_inherited_files, shim_main};
 
 /// How much longer than its grace periods a stop may take before the tree is killed from here.
 const STOP_SLACK: Duration = Duration::from_secs(20);
@@ -160,7 +162,12 @@ impl Agents for ShimAgents {
             Some(0) => Ok(Started::Now),
             Some(TAKEN | BEGUN) => Ok(Started::Before(state_of(&folder)?)),
             code => {
-                let why = format!("it ended with {code:?}; see {}", run_folder::SHIM_LOG);
+                let why = match code {
+                    Some(OCCUPIED) => {
+                        format!("another turn is under way in {}", order.cwd.display())
+                    }
+                    _ => format!("it ended with {code:?}; see {}", run_folder::SHIM_LOG),
+                };
                 Err(AgentsError::System {
                     doing: "starting the shim".to_owned(),
                     why,

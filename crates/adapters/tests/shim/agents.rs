@@ -9,6 +9,8 @@ pub fn play(what: &str) -> ! {
     match what {
         "walkers" => walkers(),
         "walk" => walk(),
+        "rename" => rename(),
+        "renamed" => renamed(),
         "claude" => claude(true),
         "claude-stays" => claude(false),
         _ => exit(99),
@@ -41,6 +43,21 @@ fn walk() -> ! {
     let _ = rustix::process::setsid();
     let _ = again("walk").process_group(0).spawn();
     exit(0)
+}
+
+/// Becomes a program that looks like a thread of the kernel, in words and in name.
+fn rename() -> ! {
+    let mut command = again("renamed");
+    let failed = command.arg0("[kworker/u8:3]").env_clear().exec();
+    panic!("{failed}")
+}
+
+fn renamed() -> ! {
+    let _ = rustix::process::setsid();
+    let _ = rustix::thread::set_name(c"kworker/u8:3");
+    loop {
+        std::thread::park();
+    }
 }
 
 /// Speaks like Claude Code: asks for a permission, says what it was answered, and how many lines

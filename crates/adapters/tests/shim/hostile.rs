@@ -4,7 +4,7 @@ use cw_core::ports::agents::{Agents, RunState, Started, Verdict};
 use libtest_mimic::Trial;
 
 use crate::life::kill;
-use crate::world::{World, eventually, trial};
+use crate::world::{World, eventually, rounds, trial};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -25,6 +25,21 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "children_that_dropped_their_environment_are_stopped",
             no_marker,
+        ),
+        trial("programs_that_are_held_are_stopped", held),
+        trial(
+            "children_that_closed_all_their_files_are_stopped",
+            closed_files,
+        ),
+        trial("children_that_took_another_name_are_stopped", renamed),
+        trial(
+            "children_that_moved_to_another_group_are_stopped",
+            moved_away,
+        ),
+        trial("all_of_it_at_once_is_stopped_every_time", all_at_once),
+        trial(
+            "what_dropped_its_environment_is_ended_by_its_group_without_a_shim",
+            group_without_shim,
         ),
         trial(
             "stopping_what_has_ended_or_never_began_is_fine",
@@ -149,6 +164,137 @@ fn no_marker() {
         world.agents.stop(&order.run, "user").unwrap();
         assert!(!runs(&format!("sleep\0{trace}.25\0")));
     }
+}
+
+/// A held process takes in no request, and a held parent none of its children's ends.
+fn held() {
+    let held = "sh -c 'kill -STOP $$; sleep 1000'";
+    stop_all(
+        &format!("({held} &); (setsid {held} &); echo up; kill -STOP $$; sleep 1000"),
+        |world| {
+            let program = world.started_field("1", "pid").unwrap();
+            eventually("the program is held", || is_held(program));
+        },
+    );
+}
+
+fn closed_files() {
+    let close = "exec 0<&- 1>&- 2>&- 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+    stop_all(
+        &format!("(setsid sh -c '{close}; sleep 1000' &); echo up; {close}; sleep 1000"),
+        |_| {},
+    );
+}
+
+/// Starts `script` and waits until at least so many processes are there because of it, the shim
+/// included; then stops it and sees that none is left, whatever it looks like.
+fn stop_traces(cgroups: bool, script: &str, least: usize, look: impl Fn(&World)) {
+    let world = World::with(cgroups);
+    let order = world.sh("1", script);
+    world.start_until(&order, "up");
+    eventually("all are there", || world.traces().len() >= least);
+    look(&world);
+    let state = world.agents.stop(&order.run, "user").unwrap();
+    assert!(matches!(state, RunState::Finished(_)), "{state:?}");
+    assert_eq!(world.traces(), [0_u32; 0], "cgroups: {cgroups}");
+}
+
+fn own_program(what: &str) -> String {
+    let exe = std::env::current_exe().unwrap();
+    format!("{} agent {what}", exe.display())
+}
+
+fn renamed() {
+    for cgroups in [true, false] {
+        let program = own_program("rename");
+        stop_traces(
+            cgroups,
+            &format!("({program} &); echo up; sleep 1000"),
+            4,
+            |world| {
+                let names = || {
+                    let pids = world.traces().into_iter();
+                    pids.filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok())
+                };
+                eventually("the name is taken", || {
+                    names().any(|name| name == "kworker/u8:3\n")
+                });
+            },
+        );
+    }
+}
+
+/// Where the groups of version 2 begin, for a program of this user that may go there.
+fn top_group() -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    let file = format!("{}/cgroup.procs", line.split(' ').nth(4)?);
+    let opened = std::fs::File::options().write(true).open(&file);
+    opened.is_ok().then_some(file)
+}
+
+fn moved_away() {
+    let Some(top) = top_group() else {
+        eprintln!("skipped: no group to move to");
+        return;
+    };
+    let script =
+        format!("(setsid sh -c 'echo $$ > {top}; exec sleep 1000' &); echo up; sleep 1000");
+    stop_traces(true, &script, 4, |world| {
+        let group = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok();
+        let shim = world.started_field("1", "shim_pid").unwrap();
+        let program = world.started_field("1", "pid").unwrap();
+        eventually("one is in another group than the program", || {
+            let others = world.traces().into_iter().filter(|pid| *pid != shim);
+            let away = others
+                .filter_map(group)
+                .filter(|at| Some(at) != group(program).as_ref());
+            away.count() == 1
+        });
+    });
+}
+
+/// Everything that a tree can do to be missed, in one tree, stopped while it grows.
+fn all_at_once() {
+    let top = top_group().unwrap_or_else(|| "/dev/null".into());
+    let (walkers, rename) = (own_program("walkers"), own_program("rename"));
+    let script = format!(
+        "trap '' INT TERM HUP
+        (setsid sh -c '(setsid sleep 1000 &); sleep 1000' &)
+        (env -i setsid sleep 1000 &)
+        (env -i setsid sh -c 'exec 0<&- 1>&- 2>&-; sleep 1000' &)
+        (setsid sh -c 'kill -STOP $$; sleep 1000' &)
+        (env -i setsid sh -c 'echo $$ > {top}; exec sleep 1000' &)
+        ({rename} &)
+        ({walkers} > /dev/null &)
+        echo up; kill -STOP $$; sleep 1000"
+    );
+    for round in 0..rounds() {
+        // Now and then nothing is waited for: whoever is being started then must not get away.
+        let least = if round % 4 < 2 { 10 } else { 1 };
+        stop_traces(round % 2 == 0, &script, least, |_| {});
+    }
+}
+
+/// Without a shim and without its environment, only the group tells what belongs to the run.
+fn group_without_shim() {
+    let world = World::new();
+    let order = world.sh("1", "(env -i setsid sleep 1000 &); echo up; sleep 1000");
+    world.start_until(&order, "up");
+    eventually("all are there", || world.traces().len() == 4);
+    let started = std::fs::read_to_string(world.dir("1").join("started.json")).unwrap();
+    let started: serde_json::Value = serde_json::from_str(&started).unwrap();
+    let Some(group) = started["cgroup"].as_str() else {
+        eprintln!("skipped: no groups here");
+        return;
+    };
+    let members = || std::fs::read_to_string(format!("{group}/cgroup.procs")).unwrap();
+    eventually("all but the shim are in the group", || {
+        members().lines().count() == 3
+    });
+    kill(world.started_field("1", "shim_pid").unwrap(), "KILL");
+    assert_eq!(world.finish(&order).verdict, Verdict::Crashed);
+    assert_eq!(world.traces(), [0_u32; 0]);
 }
 
 fn nothing_to_stop() {

@@ -53,6 +53,10 @@ pub fn trials() -> Vec<Trial> {
         ),
         trial("a_half_written_run_folder_never_began", half_written),
         trial("a_run_is_followed_without_its_socket", without_socket),
+        trial(
+            "two_runs_at_once_in_one_worktree_are_impossible",
+            one_at_a_time,
+        ),
     ]
 }
 
@@ -447,4 +451,21 @@ pub fn kill(pid: u32, signal: &str) {
             .unwrap()
             .success()
     );
+}
+
+/// One worktree is one session: a second run there does not begin while the first one lives, also
+/// when whoever asks for it believes that nobody works there.
+fn one_at_a_time() {
+    let world = World::new();
+    let first = world.sh("1", "echo up; cat; sleep 1000");
+    world.start_until(&first, "up");
+    let second = world.sh("2", "echo me too");
+    let refused = world.agents.start(&second).unwrap_err().to_string();
+    assert!(refused.contains("another turn is under way"), "{refused}");
+    assert_eq!(
+        world.agents.state(&second.run).unwrap(),
+        RunState::NeverBegan
+    );
+    world.agents.stop(&first.run, "user").unwrap();
+    assert_eq!(world.play(&second).out(), ["me too"]);
 }

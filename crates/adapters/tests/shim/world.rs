@@ -123,6 +123,22 @@ impl World {
         value[field].as_u64().map(|n| u32::try_from(n).unwrap())
     }
 
+    /// Every process that has to do with this world: it works in there, or has its name among its
+    /// words. Hiding from this takes more than hiding from the shim.
+    pub fn traces(&self) -> Vec<u32> {
+        let home = self.home.path().canonicalize().unwrap();
+        let name = home.as_os_str().as_encoded_bytes();
+        let mut pids = all_pids();
+        pids.retain(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
+            let here = cwd.is_ok_and(|cwd| cwd.starts_with(&home));
+            // One without words is about to be gone.
+            !words.is_empty() && (here || words.windows(name.len()).any(|part| part == name))
+        });
+        pids
+    }
+
     /// Every process whose environment carries the marker of `run`.
     pub fn processes(&self, run: &str) -> Vec<u32> {
         marked(&self.dir(run))
@@ -187,15 +203,26 @@ pub fn follow(order: &TurnOrder) -> Follow {
 
 pub fn marked(dir: &Path) -> Vec<u32> {
     let wanted = format!("CW_RUN={}", dir.display());
-    let pids = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &u32| {
+    let mut pids = all_pids();
+    pids.retain(|pid| {
         let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environ
             .split(|b| *b == 0)
             .any(|entry| entry == wanted.as_bytes())
-    })
-    .collect()
+    });
+    pids
+}
+
+fn all_pids() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.collect()
+}
+
+/// How many rounds a test goes that does the same over and over: as many as `CW_TEST_ROUNDS` says.
+pub fn rounds() -> usize {
+    let said = std::env::var("CW_TEST_ROUNDS").ok();
+    said.map_or(20, |text| text.parse().unwrap())
 }
 
 /// Waits for a condition; gives up, loudly, after a minute.

@@ -15,6 +15,7 @@ mod progress;
 mod request;
 #[cfg(test)]
 mod scene;
+mod session;
 mod signal;
 mod spawn;
 #[cfg(test)]

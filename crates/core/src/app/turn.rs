@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{budget, dispatch, ending, initiative, lane, request, tasks};
+use super::{budget, dispatch, ending, initiative, lane, request, session, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -439,13 +439,13 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
         agent.last_output_at = output.at.or(agent.last_output_at);
         agent.cost += cost;
         agent.tokens += tokens;
-        if output.session.is_some() {
-            agent.session = output.session;
-        }
         if let Some(activity) = output.activity {
             agent.activity = activity;
         }
     });
+    if let Some(name) = output.session {
+        session::named(tx, turn.agent, name);
+    }
     budget::charged(tx, turn.id, cost);
 }
 

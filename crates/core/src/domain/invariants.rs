@@ -116,7 +116,14 @@ fn counters(state: &State, found: &mut Vec<String>) {
 }
 
 fn turns(state: &State, found: &mut Vec<String>) {
+    let mut sessions = BTreeMap::new();
     for agent in state.all::<Agent>() {
+        if let Some(session) = &agent.session
+            && let Some(other) = sessions.insert((&agent.kind, session), &agent.name)
+        {
+            let name = &agent.name;
+            found.push(format!("{other} and {name} share the session {session}"));
+        }
         let open = state
             .all::<Turn>()
             .filter(|turn| turn.agent == agent.id && turn.state.is_open())

@@ -2,7 +2,8 @@
 
 use crate::stage::Stage;
 
-fn alive(pid: &str) -> bool {
+/// Whether a process is there and no zombie.
+pub(crate) fn alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| {
         !stat

@@ -15,5 +15,7 @@ mod costs;
 mod ending;
 mod kills;
 mod main_job;
+mod sessions;
 mod stage;
+mod survive;
 mod tokens;

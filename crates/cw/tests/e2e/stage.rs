@@ -64,6 +64,35 @@ pub(crate) fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_cw").into(), PathBuf::from)
 }
 
+/// How many rounds a test goes that does the same over and over: as many as `CW_TEST_ROUNDS` says.
+pub(crate) fn rounds() -> usize {
+    let said = std::env::var("CW_TEST_ROUNDS").ok();
+    said.map_or(20, |text| text.parse().unwrap())
+}
+
+/// The events of a kind, oldest first.
+pub(crate) fn events(stage: &Stage, kind: &str) -> Vec<Value> {
+    let out = stage.cw(&["events", "--json"]).expect(0);
+    out.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["type"] == kind)
+        .collect()
+}
+
+/// Numbers that look random and are the same in every run with the same seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// The next number, below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 pub(crate) struct Stage {
     dir: TempDir,
     pub(crate) home: PathBuf,

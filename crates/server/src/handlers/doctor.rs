@@ -13,7 +13,7 @@ use cw_core::domain::work::Turn;
 use cw_core::ports::agents::{RunId, RunState};
 use cw_wire::doctor::{CheckStatus, CheckView, Doctor, DoctorInput, DoctorReport};
 
-use crate::app::{App, Fault};
+use crate::app::{App, Containment, Fault};
 use crate::faults::agents;
 use crate::rpc::Table;
 
@@ -33,6 +33,7 @@ async fn doctor(app: Arc<App>, input: DoctorInput) -> Result<DoctorReport, Fault
     let mut checks = vec![home(&app).await?, events(&app).await?];
     checks.extend(rows(&app).await?);
     checks.extend(runs(&app, input.fix).await?);
+    checks.push(containment(&app.about.containment));
     checks.push(repository::git(&app, input.dir.clone()).await?);
     let projects: Vec<Project> = app
         .read(|state| Ok(state.all::<Project>().cloned().collect()))
@@ -174,6 +175,31 @@ async fn runs(app: &Arc<App>, fix: bool) -> Result<Vec<CheckView>, Fault> {
     Ok(checks)
 }
 
+/// What is in use to end agents with all that they started.
+fn containment(found: &Containment) -> CheckView {
+    const NAME: &str = "process trees";
+    match &found.group {
+        Ok(at) => {
+            let detail = format!(
+                "each agent in a control group of its own below {}, and below its shim as subreaper",
+                at.display()
+            );
+            check(NAME, CheckStatus::Ok, detail)
+        }
+        Err(why) => {
+            let detail = format!(
+                "no control groups ({why}); what an agent starts is found below its shim, a subreaper"
+            );
+            // It ends whole trees all the same, unless the shim is killed too.
+            let told = check(NAME, CheckStatus::Warning, detail);
+            match &found.hint {
+                Some(hint) => hinted(told, hint),
+                None => told,
+            }
+        }
+    }
+}
+
 async fn lost_run(app: &Arc<App>, run: RunId, fix: bool) -> Result<Option<CheckView>, Fault> {
     app.blocking(move |app| {
         let still = app.ports.agents.state(&run).map_err(|e| agents(&e))?;
@@ -218,6 +244,23 @@ mod tests {
         assert!(!is_there(Path::new("/no-such"), "bin/sh"));
         assert!(!is_there(Path::new("/"), "no-such-program-at-all"));
         assert!(!is_there(Path::new("/"), "/etc"));
+    }
+
+    #[test]
+    fn what_holds_trees_together_is_told_with_what_would_help() {
+        let group = containment(&Containment {
+            group: Ok("/sys/fs/cgroup/x".into()),
+            hint: None,
+        });
+        assert_eq!(group.status, CheckStatus::Ok);
+        assert!(group.detail.contains("/sys/fs/cgroup/x"), "{group:?}");
+        let none = containment(&Containment {
+            group: Err("not ours".into()),
+            hint: Some("do this".into()),
+        });
+        assert_eq!(none.status, CheckStatus::Warning);
+        assert!(none.detail.contains("not ours") && none.detail.contains("subreaper"));
+        assert_eq!(none.hint.as_deref(), Some("do this"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! the real `cw` binary as a user would, and on the core directly where only decisions count. They assert nothing: how
 //! long something takes on a machine is a figure, not a test.
 
+pub mod adopt;
+pub mod answer;
 pub mod call;
 pub mod decisions;
 pub mod list;
@@ -12,6 +14,8 @@ pub mod report;
 pub mod repository;
 pub mod sample;
 pub mod serving;
+pub mod shim;
+pub mod slot;
 pub mod spawn;
 pub mod stage;
 pub mod tasks;
@@ -19,6 +23,7 @@ pub mod tasks;
 use std::path::Path;
 use std::time::Instant;
 
+use cw_core::ports::agents::Agents;
 use cw_core::ports::store::Store;
 
 use options::Options;
@@ -30,8 +35,10 @@ pub type Tried<T> = Result<T, String>;
 /// Makes one small row durable each time it is called.
 pub type Commits = Box<dyn FnMut() -> Tried<()>>;
 
-/// What the benchmarks need of a real store, given by the binary that knows one.
+/// What the benchmarks need of the real adapters, given by the binary that knows them.
 pub struct Disk {
+    /// Agent programs behind shims of this `cw`, with their run folders under `runs` of a folder.
+    pub agents: fn(&Path, &Path) -> Tried<Box<dyn Agents>>,
     /// Opens the store of `cw` at a path.
     pub store: fn(&Path) -> Tried<Box<dyn Store>>,
     /// Opens a database with one table at a path; each call of what comes back commits one small row durably.
@@ -58,6 +65,10 @@ pub const FIGURES: &[(&str, Measure)] = &[
     ("decisions", decisions::measure),
     ("tasks", tasks::measure),
     ("serving", serving::measure),
+    ("slot", slot::measure),
+    ("answer", answer::measure),
+    ("shim", shim::measure),
+    ("adopt", adopt::measure),
 ];
 
 impl Bench {

@@ -10,7 +10,7 @@ pub const USAGE: &str = "usage: cargo xtask bench [--quick] [--large] [--only NA
 
   --quick      3 rounds and smaller amounts: whether it works, not what it takes
   --large      a repository of 57,000 files too
-  --only NAME  list, spawn, merge, decisions, tasks or serving; may be repeated
+  --only NAME  list, spawn, merge, decisions, tasks, serving, slot, answer, shim or adopt; may be repeated
   --json FILE  the report as JSON too
   --write FILE the figures go between the markers of this file (default: BENCHMARKS.md; not with --quick)
   --dir DIR    where repositories and databases are put (default: the folder for temporary files)";

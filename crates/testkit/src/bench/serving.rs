@@ -202,8 +202,10 @@ impl Look {
     }
 }
 
+/// A number of kilobytes that /proc tells behind a key, in megabytes; 0 without it.
 #[expect(clippy::cast_precision_loss, reason = "kilobytes, for people")]
-fn megabytes(text: &str, key: &str) -> f64 {
+#[must_use]
+pub fn megabytes(text: &str, key: &str) -> f64 {
     let line = text.lines().find(|line| line.starts_with(key));
     let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     number.unwrap_or(0) as f64 / 1024.0

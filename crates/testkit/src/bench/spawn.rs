@@ -1,12 +1,12 @@
 //! From `cw spawn` to the first byte of its agent, beside `git worktree add` and starting the same program by hand.
 
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::report::{Figure, Row};
 use super::repository::{Size, git_command};
 use super::sample::Samples;
-use super::stage::{Stage, quietly, settle, wait};
+use super::stage::{Stage, now, quietly, settle, stamp};
 use super::{Bench, Tried};
 
 /// Writes down when it began, and ends.
@@ -119,27 +119,4 @@ fn by_cw(stage: &Stage, round: usize) -> Tried<Times> {
         first_byte,
         returned,
     })
-}
-
-/// When the script began; its note is taken away.
-fn stamp(stage: &Stage) -> Tried<Duration> {
-    let path = stage.file("stamp");
-    let text = wait("the first byte", Duration::from_millis(5), || {
-        Ok(std::fs::read_to_string(&path).ok())
-    })?;
-    std::fs::remove_file(&path).map_err(|error| error.to_string())?;
-    text.trim()
-        .parse()
-        .map(Duration::from_nanos)
-        .map_err(|error| format!("{text}: {error}"))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with what another program's clock said"
-)]
-fn now() -> Tried<Duration> {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|error| error.to_string())
 }

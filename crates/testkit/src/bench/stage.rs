@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -255,6 +255,36 @@ pub fn wait<T>(
         }
         std::thread::sleep(pause);
     }
+}
+
+/// When a script wrote `$STAGE/stamp`; its note is taken away.
+///
+/// # Errors
+/// When it writes none.
+pub fn stamp(stage: &Stage) -> Tried<Duration> {
+    let path = stage.file("stamp");
+    let text = wait("the first byte", Duration::from_millis(5), || {
+        Ok(std::fs::read_to_string(&path).ok())
+    })?;
+    std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+    text.trim()
+        .parse()
+        .map(Duration::from_nanos)
+        .map_err(|error| format!("{text}: {error}"))
+}
+
+/// The time since 1970, as `date +%s%N` tells it.
+///
+/// # Errors
+/// When the clock stands before that.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with what another program's clock said"
+)]
+pub fn now() -> Tried<Duration> {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|error| error.to_string())
 }
 
 /// Has all that was written before reach the disk, so that neither side pays for the other's.

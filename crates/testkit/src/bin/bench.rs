@@ -9,7 +9,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use cw_adapters::agent::{Setup, ShimAgents};
 use cw_adapters::sqlite::SqliteStore;
+use cw_core::ports::agents::Agents;
 use cw_core::ports::store::Store;
 use cw_testkit::bench::options::Options;
 use cw_testkit::bench::{Bench, Commits, Disk, Tried, serving};
@@ -17,6 +19,18 @@ use cw_testkit::bench::{Bench, Commits, Disk, Tried, serving};
 fn store(path: &Path) -> Tried<Box<dyn Store>> {
     let store = SqliteStore::open(path).map_err(|error| error.to_string())?;
     Ok(Box::new(store))
+}
+
+fn agents(cw: &Path, dir: &Path) -> Tried<Box<dyn Agents>> {
+    let cw = cw.canonicalize().map_err(|error| error.to_string())?;
+    let setup = Setup {
+        cw,
+        runs: dir.join("runs"),
+        bin: dir.join("bin"),
+        cgroups: true,
+    };
+    let agents = ShimAgents::new(setup).map_err(|error| error.to_string())?;
+    Ok(Box::new(agents))
 }
 
 /// The least that can be made durable: one small row in a transaction of its own.
@@ -47,6 +61,7 @@ fn run() -> Tried<()> {
     let bench = Bench {
         options,
         disk: Disk {
+            agents,
             store,
             commit,
             version,

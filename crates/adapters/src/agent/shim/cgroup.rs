@@ -1,10 +1,11 @@
 //! A control group (version 2) of the agent's own, where the system lets us make one: it is killed
-//! as a whole, however its members fork. Found through `/proc/self/mountinfo`; every failure means
-//! only that there is none.
+//! as a whole, however its members fork. Every failure means only that there is none.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::super::groups;
 
 /// The agent's control group. The shim itself is never a member.
 pub(super) struct Cgroup {
@@ -14,10 +15,7 @@ pub(super) struct Cgroup {
 impl Cgroup {
     /// Makes an empty group named after the run folder below the one this process is in.
     pub(super) fn make(run_dir: &Path) -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let home = locate(&mounts, &own)?;
-        let path = home.join(name_for(run_dir));
+        let path = groups::here().ok()?.join(name_for(run_dir));
         match fs::create_dir(&path) {
             Ok(()) => {}
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
@@ -54,6 +52,15 @@ impl Cgroup {
     }
 }
 
+/// Whether a group can be made here, as a try shows.
+pub(in super::super) fn probe(run_dir: &Path) -> bool {
+    let made = Cgroup::make(run_dir);
+    if let Some(group) = &made {
+        group.remove();
+    }
+    made.is_some()
+}
+
 /// Kills and removes the group that a dead shim left at `path`, if it is one of ours. Gives
 /// whether there is nothing of ours there any more.
 pub(in super::super) fn end_left_behind(path: &Path, run_dir: &Path) -> bool {
@@ -75,55 +82,4 @@ fn name_for(run_dir: &Path) -> String {
         (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
     });
     format!("cw-{hash:016x}")
-}
-
-/// The folder of this process's version 2 group, from the texts of mountinfo and cgroup.
-fn locate(mounts: &str, own: &str) -> Option<PathBuf> {
-    let group = own.lines().find_map(|line| line.strip_prefix("0::"))?;
-    mounts.lines().find_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        if right.split(' ').next()? != "cgroup2" {
-            return None;
-        }
-        let mut fields = left.split(' ').skip(3);
-        let (root, point) = (fields.next()?, fields.next()?);
-        let below = Path::new(group).strip_prefix(root).ok()?;
-        Some(Path::new(&unescape(point)).join(below))
-    })
-}
-
-/// Blanks and backslashes stand in mountinfo as octal numbers.
-fn unescape(field: &str) -> String {
-    [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ]
-    .iter()
-    .fold(field.to_owned(), |text, (from, to)| text.replace(from, to))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_group_is_found_wherever_it_is_mounted() {
-        let mounts = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw\n\
-            41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
-        let own = "4:memory:/x\n0::/user.slice/a\n";
-        assert_eq!(
-            locate(mounts, own).unwrap(),
-            Path::new("/sys/fs/cgroup/uni fied/user.slice/a")
-        );
-    }
-
-    #[test]
-    fn a_mount_of_a_part_is_taken_into_account() {
-        let mounts = "41 31 0:38 /box /cg rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(locate(mounts, "0::/box/in").unwrap(), Path::new("/cg/in"));
-        assert_eq!(locate(mounts, "0::/other"), None);
-        assert_eq!(locate(mounts, "4:memory:/x\n"), None);
-    }
 }

@@ -30,7 +30,7 @@ use super::run_folder::{
 };
 use super::spawn;
 use cgroup::Cgroup;
-pub(super) use cgroup::end_left_behind;
+pub(super) use cgroup::{end_left_behind, probe as probe_group};
 use control::Control;
 
 /// Exit code: somebody else holds the run folder.
@@ -39,6 +39,8 @@ pub const TAKEN: i32 = 73;
 pub const BEGUN: i32 = 74;
 /// Exit code: the run folder or the order is of no use.
 pub const UNUSABLE: i32 = 70;
+/// Exit code: another run is under way in the same worktree.
+pub const OCCUPIED: i32 = 75;
 
 /// Stack of each thread, in bytes: untouched pages cost nothing, but none of them needs more.
 const STACK: usize = 128 << 10;
@@ -128,6 +130,10 @@ fn stay(run_dir: &Path) -> io::Result<i32> {
         return Ok(BEGUN);
     }
     let order = read_order(io::stdin().lock())?;
+    let Ok(_place) = take_place(Path::new(order.cwd.as_os())) else {
+        report(OCCUPIED);
+        return Ok(OCCUPIED);
+    };
     let journal = Journal::open(here);
     put(ORDER, &serde_json::to_vec_pretty(&order.public())?)?;
     File::create(EXIT_DRAFT)?.write_all(&[b' '; EXIT_ROOM])?;
@@ -161,6 +167,27 @@ fn take_lock(dir: &Path) -> io::Result<Option<File>> {
         }
     }
     Ok(None)
+}
+
+/// Somebody else works there.
+struct Occupied;
+
+/// The worktree, held for as long as this process lives: an agent has one worktree and one session,
+/// so two turns at once on one session are impossible, whatever a server may believe. One that is
+/// just ending is waited for. A folder that is not there is found missing by the program's start.
+fn take_place(worktree: &Path) -> Result<Option<File>, Occupied> {
+    let Ok(folder) = File::open(worktree) else {
+        return Ok(None);
+    };
+    for _ in 0..HOLDER_TRIES {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(folder)),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(5)),
+            // A file system without locks has none to offer.
+            Err(_) => return Ok(None),
+        }
+    }
+    Err(Occupied)
 }
 
 fn read_order(from: impl Read) -> io::Result<ShimOrder> {
