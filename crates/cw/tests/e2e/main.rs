@@ -14,5 +14,6 @@ mod claude;
 mod ending;
 mod kills;
 mod main_job;
+mod programs;
 mod stage;
 mod tokens;

@@ -73,7 +73,7 @@ fn env(root: &Path, more: &[(&str, &str)]) -> Vec<(String, String)> {
 fn codex(root: &Path, base_url: &str) -> io::Result<Vec<(String, String)>> {
     let folder = root.join("codex");
     let config = format!(
-        "model = \"scripted\"\nsandbox_mode = \"danger-full-access\"\napproval_policy = \"never\"\nmodel_provider = \"scripted\"\n[model_providers.scripted]\nname = \"scripted\"\n\
+        "model = \"scripted\"\nmodel_provider = \"scripted\"\n[model_providers.scripted]\nname = \"scripted\"\n\
          base_url = \"{base_url}/v1\"\nenv_key = \"SCRIPTED_KEY\"\nwire_api = \"responses\"\nrequest_max_retries = 0\n\
          stream_max_retries = 0\n"
     );

@@ -34,7 +34,7 @@ impl Driver for Gemini {
             program,
             args,
             // It would start itself again as a child and pass no signals on.
-            env: vec![("GEMINI_CLI_NO_RELAUNCH", "true")],
+            env: vec![("GEMINI_CLI_NO_RELAUNCH", "true".into())],
             unset: &[],
             stdin: order.prompt.clone().into_bytes(),
             keep_stdin_open: false,

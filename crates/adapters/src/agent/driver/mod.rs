@@ -12,6 +12,7 @@ mod json;
 mod opencode;
 mod script;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub(super) struct Launch {
     pub(super) program: OsString,
     pub(super) args: Vec<OsString>,
     /// Variables that the kind needs; what the configuration sets wins.
-    pub(super) env: Vec<(&'static str, &'static str)>,
+    pub(super) env: Vec<(&'static str, Cow<'static, str>)>,
     /// Variables that must not reach the program.
     pub(super) unset: &'static [&'static str],
     /// What it is given on standard input at once.

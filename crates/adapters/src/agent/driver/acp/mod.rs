@@ -33,16 +33,25 @@ struct Memo {
     session: Option<String>,
     /// The model that was asked for.
     model: Option<String>,
+    /// Kinds of tools that are allowed without asking.
+    allow: Vec<String>,
+    /// Folders outside the worktree that a commit writes into.
+    folders: Vec<String>,
 }
 
 impl Driver for Acp {
-    fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
+    fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
         let (program, args): (OsString, Vec<OsString>) = program(order, "acp");
+        let folders = site.git_folders.iter();
         let memo = Memo {
             cwd: order.cwd.to_string_lossy().into_owned(),
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
+            allow: order.allow.clone(),
+            folders: folders
+                .map(|folder| folder.to_string_lossy().into_owned())
+                .collect(),
         };
         Launch {
             program,

@@ -115,6 +115,10 @@ impl Talk {
         if let Some(session) = &self.memo.session {
             params["sessionId"] = session.as_str().into();
         }
+        if can["sessionCapabilities"]["additionalDirectories"].is_object() {
+            // A program with a sandbox could not commit, and would say nothing.
+            params["additionalDirectories"] = self.memo.folders.clone().into();
+        }
         send(Vec::new(), request(SESSION, method, &params))
     }
 
@@ -260,11 +264,12 @@ impl Talk {
 
     fn permission(&mut self, object: &Value, line: &LogLine) -> Reading {
         let call = &object["params"]["toolCall"];
+        let kind = text(call, "kind");
         let given = match self.permissions {
             Permissions::Bypass => true,
-            Permissions::AcceptEdits => matches!(text(call, "kind"), "edit" | "read" | "search"),
+            Permissions::AcceptEdits => matches!(kind, "edit" | "read" | "search"),
             Permissions::Ask => false,
-        };
+        } || self.memo.allow.iter().any(|allowed| allowed == kind);
         if given {
             return send(Vec::new(), decision(object, true));
         }

@@ -26,8 +26,8 @@ impl Driver for Claude {
             program,
             args,
             env: vec![
-                ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
-                ("DISABLE_AUTOUPDATER", "1"),
+                ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()),
+                ("DISABLE_AUTOUPDATER", "1".into()),
             ],
             // They would make it believe that it runs inside another one.
             unset: &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"],

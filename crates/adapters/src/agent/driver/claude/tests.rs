@@ -157,7 +157,7 @@ fn it_is_started_so_that_no_repository_can_take_it_over() {
     assert!(
         launch
             .env
-            .contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"))
+            .contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()))
     );
     assert!(launch.keep_stdin_open);
 }
