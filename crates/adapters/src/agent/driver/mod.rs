@@ -82,6 +82,11 @@ pub(super) trait Driver: Send + Sync {
     /// Somebody who reads the output from its first line on; `memo` is what the launch left.
     fn reader(&self, resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader>;
 
+    /// Somebody who reads output from anywhere on, to show it; it is no judge.
+    fn skimmer(&self) -> Box<dyn Reader> {
+        self.reader(false, Permissions::default(), &[])
+    }
+
     /// The line that answers the request made by the line `request`.
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
         let _ = (request, answer);
@@ -94,6 +99,11 @@ pub(super) trait Driver: Send + Sync {
 pub(super) trait Reader {
     /// Takes the next line of `stream`.
     fn line(&mut self, stream: Stream, line: &LogLine) -> Reading;
+
+    /// What was taken in and not told yet, because more of it may come.
+    fn rest(&mut self) -> Vec<AgentEvent> {
+        Vec::new()
+    }
 
     /// The program said that it has come to an end and nothing followed: it should go.
     fn should_go(&self) -> bool {

@@ -69,6 +69,10 @@ impl Driver for Acp {
         Box::new(Talk::new(memo, permissions))
     }
 
+    fn skimmer(&self) -> Box<dyn Reader> {
+        Box::new(Talk::overheard())
+    }
+
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
         let request: Value = serde_json::from_slice(request).ok()?;
         (text(&request, "method") == "session/request_permission").then(|| {

@@ -49,6 +49,8 @@ pub(super) struct Talk {
     told: BTreeSet<String>,
     /// The session's cost so far, in millionths.
     cost: u64,
+    /// The conversation is another's: it is only listened to, from anywhere on.
+    overheard: bool,
 }
 
 impl Talk {
@@ -63,6 +65,16 @@ impl Talk {
             message: None,
             told: BTreeSet::new(),
             cost: 0,
+            overheard: false,
+        }
+    }
+
+    /// A conversation that is listened to from somewhere in its middle.
+    pub(super) fn overheard() -> Self {
+        Self {
+            phase: Phase::Prompt,
+            overheard: true,
+            ..Self::new(Memo::default(), Permissions::Ask)
         }
     }
 
@@ -83,11 +95,19 @@ impl Talk {
             _ => Ok(&object["result"]),
         };
         match (self.phase, id) {
+            // What comes between these two is the session's past.
+            (_, Some(HELLO)) if self.overheard => self.now(Phase::Session),
+            (_, Some(SESSION)) if self.overheard => self.now(Phase::Prompt),
             (Phase::Hello, Some(HELLO)) => self.greeted(outcome),
             (Phase::Session, Some(SESSION)) => self.opened(outcome),
             (Phase::Prompt, Some(PROMPT)) => self.ended(outcome),
             _ => Reading::default(),
         }
+    }
+
+    fn now(&mut self, phase: Phase) -> Reading {
+        self.phase = phase;
+        Reading::default()
     }
 
     fn greeted(&mut self, outcome: Result<&Value, &Value>) -> Reading {
@@ -358,6 +378,10 @@ impl Reader for Talk {
             Heard::Object(object) => self.object(&object, line),
             Heard::Aside(reading) => reading,
         }
+    }
+
+    fn rest(&mut self) -> Vec<AgentEvent> {
+        self.flush().into_iter().collect()
     }
 
     fn should_go(&self) -> bool {

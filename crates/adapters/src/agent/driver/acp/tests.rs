@@ -126,6 +126,31 @@ fn kinds_of_tools_that_are_allowed_are_not_asked_for() {
 }
 
 #[test]
+fn what_is_overheard_from_the_middle_is_told_and_the_past_is_not() {
+    let chunk = |text: &str| {
+        let update = json!({"sessionUpdate": "agent_message_chunk", "content": {"text": text}});
+        json!({"method": "session/update", "params": {"update": update}}).to_string()
+    };
+    let texts = |lines: &[&str]| {
+        let mut reader = Acp.skimmer();
+        let mut events: Vec<AgentEvent> = Vec::new();
+        for (n, text) in (0..).zip(lines) {
+            events.extend(reader.line(Stream::Out, &line(n, text)).events);
+        }
+        events.extend(reader.rest());
+        let said = events.into_iter().filter_map(|event| match event {
+            AgentEvent::Text { text } => Some(text),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    let (a, b, past) = (chunk("The wall "), chunk("stands."), chunk("long ago"));
+    assert_eq!(texts(&[&a, &b]), ["The wall stands."]);
+    let whole = [HELLO_ANSWER, &past, SESSION_ANSWER, &a, &b, END];
+    assert_eq!(texts(&whole), ["The wall stands."]);
+}
+
+#[test]
 fn every_recording_comes_to_its_outcome() {
     let cases = [
         ("claude", "Claude ACP done.", 1, (2000, 240), 1),
