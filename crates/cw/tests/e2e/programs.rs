@@ -1,10 +1,13 @@
 //! The real agent programs under `cw`, each driven by a scripted model: a task that edits,
-//! commits and is merged.
+//! commits and is merged. What may go wrong is played by two of them.
+
+mod mishaps;
 
 use std::path::PathBuf;
 
 use cw_testkit::model::{Answer, Model, Script, Table};
 use cw_testkit::programs::{Ready, ready_or_skip};
+use serde_json::Value;
 
 use crate::stage::Stage;
 
@@ -19,14 +22,14 @@ pub(crate) const SCENARIO: &str = "programs";
 
 impl Bench {
     /// `None`, with a message, where the program is not installed and need not be. `keys` are more
-    /// lines of the agent's table.
-    pub(crate) fn new(name: &str, script: impl Script, keys: &str) -> Option<Self> {
+    /// lines of the agent's table, `more` is the rest of `cw.toml`.
+    pub(crate) fn new(name: &str, script: impl Script, keys: &str, more: &str) -> Option<Self> {
         let model = Model::start(script).unwrap();
         let stage = Stage::bare();
         let home = stage.root().join("program");
         std::fs::create_dir(&home).unwrap();
         let ready = ready_or_skip(name, &home, &model.base_url(SCENARIO)).unwrap()?;
-        configure(&stage, &ready, keys);
+        configure(&stage, &ready, keys, more);
         stage.cw(&["init", "--trust"]).expect(0);
         Some(Self { stage, model })
     }
@@ -38,9 +41,21 @@ impl Bench {
         self.stage.cw(&["plan", "apply", &plan]).expect(0);
         self.stage.cw(&["initiative", "start", "job"]).expect(0);
     }
+
+    /// The task as the list shows it.
+    #[track_caller]
+    pub(crate) fn task(&self) -> Value {
+        self.stage.task("task")
+    }
+
+    /// The agent's name.
+    #[track_caller]
+    pub(crate) fn agent(&self) -> String {
+        self.task()["agent"].as_str().unwrap().to_owned()
+    }
 }
 
-fn configure(stage: &Stage, ready: &Ready, keys: &str) -> PathBuf {
+fn configure(stage: &Stage, ready: &Ready, keys: &str, more: &str) -> PathBuf {
     let env: Vec<String> = ready
         .env
         .iter()
@@ -52,7 +67,7 @@ fn configure(stage: &Stage, ready: &Ready, keys: &str) -> PathBuf {
         &format!(
             "base = \"main\"\n[agents]\ndefault = \"real\"\n\
              [agents.real]\nkind = {:?}\ncommand = {:?}\n{keys}\n\
-             [agents.real.env]\n{}\n",
+             [agents.real.env]\n{}\n{more}\n",
             ready.kind,
             ready.program,
             env.join("\n"),
@@ -70,7 +85,7 @@ fn works(name: &str, keys: &str) {
             Answer::text("The wall stands."),
         ],
     );
-    let Some(bench) = Bench::new(name, script, keys) else {
+    let Some(bench) = Bench::new(name, script, keys, "") else {
         return;
     };
     bench.begin("Build the wall.");

@@ -20,7 +20,7 @@ pub struct Ready {
 }
 
 /// Makes a pinned program ready in a home under `root`; `None` where it is not installed. The names are those of the list:
-/// `codex`, `gemini`, `opencode`, `claude-acp` and `codex-acp`.
+/// `claude`, `codex`, `gemini`, `opencode`, `claude-acp` and `codex-acp`.
 pub fn ready_or_skip(name: &str, root: &Path, base_url: &str) -> io::Result<Option<Ready>> {
     let Some(path) = or_skip(name) else {
         return Ok(None);
@@ -29,6 +29,7 @@ pub fn ready_or_skip(name: &str, root: &Path, base_url: &str) -> io::Result<Opti
     let native = vec![text(&path)];
     let node = vec!["node".to_owned(), text(&path)];
     let ready = match name {
+        "claude" => Some(("claude", native, home.claude_env(base_url))),
         "codex" => Some(("codex", native, codex(root, base_url)?)),
         "gemini" => Some(("gemini", node, gemini(root, base_url)?)),
         "opencode" => Some(("opencode", native, opencode(root, base_url)?)),
