@@ -198,6 +198,8 @@ impl LastWords {
 /// How the exit alone reads, for a program that failed.
 fn ended_badly(exit: &Exit, words: &LastWords) -> Verdict {
     let how = match (exit.code, exit.signal) {
+        // A shell, and many a program, says so of a signal.
+        (Some(code @ 129..=192), _) => format!("exit code {code} (signal {})", code - 128),
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("ended by signal {signal}"),
         (None, None) => "ended in an unknown way".to_owned(),

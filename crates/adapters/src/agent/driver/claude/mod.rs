@@ -189,4 +189,6 @@ fn answered(input: &Value, texts: &[String]) -> Value {
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
