@@ -6,6 +6,7 @@ mod client;
 mod driver;
 mod environ;
 mod git_folders;
+mod inspect;
 mod log;
 mod order;
 mod orphans;
@@ -14,6 +15,7 @@ mod run_folder;
 mod shell;
 mod shim;
 mod spawn;
+mod tested;
 mod watch;
 
 use std::fs::DirBuilder;

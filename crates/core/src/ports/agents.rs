@@ -507,7 +507,7 @@ pub enum AgentsError {
 
 /// Starts agent programs, speaks with them and finds them again. Every method blocks; every one
 /// may be repeated.
-pub trait Agents: Send + Sync {
+pub trait Agents: super::inspect::Inspect {
     /// Starts the turn, unless its run folder says that it was begun. Returns when the program
     /// runs or could not be run.
     fn start(&self, order: &TurnOrder) -> Result<Started, AgentsError>;

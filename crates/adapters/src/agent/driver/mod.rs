@@ -82,6 +82,17 @@ pub(super) trait Driver: Send + Sync {
     /// Somebody who reads the output from its first line on; `memo` is what the launch left.
     fn reader(&self, resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader>;
 
+    /// A line by which the program says who it is, where `--version` alone may not do.
+    fn greeting(&self) -> Option<String> {
+        None
+    }
+
+    /// The words behind the program that open a session in its own interface.
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        let _ = session;
+        None
+    }
+
     /// Somebody who reads output from anywhere on, to show it; it is no judge.
     fn skimmer(&self) -> Box<dyn Reader> {
         self.reader(false, Permissions::default(), &[])
@@ -150,7 +161,7 @@ fn clip(text: &str, max_bytes: usize) -> String {
 }
 
 /// The same in one line.
-fn clip_line(text: &str, max_bytes: usize) -> String {
+pub(super) fn clip_line(text: &str, max_bytes: usize) -> String {
     let near = clip(text, max_bytes * 4);
     let words: Vec<&str> = near.split_whitespace().collect();
     clip(&words.join(" "), max_bytes)

@@ -41,6 +41,10 @@ impl Driver for OpenCode {
         }
     }
 
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["--session", session].map(str::to_owned).into())
+    }
+
     fn reader(&self, resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output {
             resume,

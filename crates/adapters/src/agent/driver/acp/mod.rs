@@ -69,6 +69,10 @@ impl Driver for Acp {
         Box::new(Talk::new(memo, permissions))
     }
 
+    fn greeting(&self) -> Option<String> {
+        Some(hello())
+    }
+
     fn skimmer(&self) -> Box<dyn Reader> {
         Box::new(Talk::overheard())
     }

@@ -37,6 +37,10 @@ impl Driver for Claude {
         }
     }
 
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["--resume", session].map(str::to_owned).into())
+    }
+
     fn reader(&self, resume: bool, permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output::new(resume, permissions))
     }
