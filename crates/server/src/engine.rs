@@ -157,6 +157,7 @@ pub fn start<H: Hands + 'static>(
     let engine = Engine { jobs, saved };
     let hands = Box::new(hands(&engine));
     let mut desk = Desk {
+        ticked_at: parts.clock.now(),
         parts,
         state,
         inbox,
@@ -191,6 +192,8 @@ struct Desk {
     inbox: Receiver<Job>,
     publish: watch::Sender<u64>,
     hands: Box<dyn Hands>,
+    /// When time itself was looked at last.
+    ticked_at: Timestamp,
 }
 
 /// What one round of deciding has to save and to say.
@@ -209,9 +212,16 @@ impl Desk {
         }
         loop {
             let mut round = Round::default();
-            match self.inbox.recv_timeout(self.patience()) {
-                Ok(job) => self.take(&mut round, job),
-                Err(RecvTimeoutError::Timeout) => self.decide(&mut round, Signal::Tick, None),
+            let patience = self.patience();
+            match self.inbox.recv_timeout(patience) {
+                Ok(job) => {
+                    // Whoever asks without a pause does not hold up time.
+                    if patience.is_zero() {
+                        self.tick(&mut round);
+                    }
+                    self.take(&mut round, job);
+                }
+                Err(RecvTimeoutError::Timeout) => self.tick(&mut round),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             while round.commits.len() < BATCH && !round.ends {
@@ -228,14 +238,23 @@ impl Desk {
         }
     }
 
+    fn tick(&mut self, round: &mut Round) {
+        self.ticked_at = self.parts.clock.now();
+        self.decide(round, Signal::Tick, None);
+    }
+
     /// How long nothing needs to happen if nobody says anything.
     fn patience(&self) -> Duration {
-        let index = self.state.index();
+        let (index, now) = (self.state.index(), self.parts.clock.now());
+        let since = now.since(self.ticked_at);
         let due = index.next_due().map(|at| {
-            at.since(self.parts.clock.now())
-                .max(Duration::from_millis(1))
+            at.since(now)
+                .max(Duration::from_millis(1).saturating_sub(since))
         });
-        let watches = index.open_turns().next().is_some().then_some(TICK);
+        let watches = index
+            .open_turns()
+            .next()
+            .map(|_| TICK.saturating_sub(since));
         due.into_iter()
             .chain(watches)
             .min()

@@ -263,11 +263,9 @@ fn judge(verdict: agents::Verdict) -> (Verdict, Option<String>) {
         None => why,
     };
     let verdict = match verdict {
-        agents::Verdict::Done { summary, .. } => {
-            return (
-                Verdict::Done,
-                (!summary.trim().is_empty()).then_some(summary),
-            );
+        agents::Verdict::Done { summary, denied } => {
+            let last = last_words(&summary, &denied);
+            return (Verdict::Done, (!last.is_empty()).then_some(last));
         }
         agents::Verdict::Asked => Verdict::Asked,
         agents::Verdict::Failed { why, hint, fatal } => Verdict::Failed {
@@ -288,4 +286,28 @@ fn judge(verdict: agents::Verdict) -> (Verdict, Option<String>) {
         agents::Verdict::Crashed => Verdict::Crashed,
     };
     (verdict, None)
+}
+
+/// What a program said in the end, and what it had to do without.
+fn last_words(summary: &str, denied: &[String]) -> String {
+    let refused = (!denied.is_empty()).then(|| format!("It was refused: {}.", denied.join(", ")));
+    let said = Some(summary.trim().to_owned()).filter(|said| !said.is_empty());
+    let parts: Vec<String> = said.into_iter().chain(refused).collect();
+    parts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_name_what_was_refused() {
+        let denied = ["Write".to_owned(), "Bash".to_owned()];
+        assert_eq!(
+            last_words("Tried.\n", &denied),
+            "Tried.\n\nIt was refused: Write, Bash."
+        );
+        assert_eq!(last_words(" ", &[]), "");
+        assert_eq!(last_words("Made it.", &[]), "Made it.");
+    }
 }

@@ -35,7 +35,7 @@ pub(super) fn compose(
         launch
             .env
             .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into())),
+            .map(|(name, value)| ((*name).into(), value.as_ref().into())),
     );
     env.extend(order.env.iter().filter(|(name, _)| is_name(name)).cloned());
     let path = env
@@ -113,7 +113,7 @@ mod tests {
         let launch = Launch {
             program: "x".into(),
             args: Vec::new(),
-            env: vec![("DISABLE_AUTOUPDATER", "1")],
+            env: vec![("DISABLE_AUTOUPDATER", "1".into())],
             unset: &["CLAUDECODE"],
             stdin: Vec::new(),
             keep_stdin_open: false,

@@ -7,6 +7,7 @@ mod driver;
 mod environ;
 mod git_folders;
 mod groups;
+mod inspect;
 mod log;
 mod order;
 mod orphans;
@@ -15,6 +16,7 @@ mod run_folder;
 mod shell;
 mod shim;
 mod spawn;
+mod tested;
 mod watch;
 
 use std::fs::DirBuilder;
@@ -26,8 +28,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use cw_core::ports::agents::{
-    AgentEvent, Agents, AgentsError, Answer, Batch, Ending, Follow, LogLine, Permissions, ReplyTo,
-    RunId, RunState, Started, Stream, TurnOrder,
+    AgentEvent, Agents, AgentsError, Answer, Batch, Ending, Follow, LogLine, ReplyTo, RunId,
+    RunState, Started, Stream, TurnOrder,
 };
 
 use client::{Ear, Told, tell};
@@ -279,14 +281,17 @@ impl Agents for ShimAgents {
             .map_err(|err| system("reading output", &err))
     }
 
-    fn read_line(&self, kind: &str, stream: Stream, line: &LogLine) -> Vec<AgentEvent> {
-        driver_of(kind).map_or_else(
-            |_| Vec::new(),
-            |driver| {
-                let mut reader = driver.reader(false, Permissions::default(), &[]);
-                reader.line(stream, line).events
-            },
-        )
+    fn read_lines(&self, kind: &str, lines: &[(Stream, LogLine)]) -> Vec<Vec<AgentEvent>> {
+        let Some(driver) = driver::driver(kind) else {
+            return lines.iter().map(|_| Vec::new()).collect();
+        };
+        let mut reader = driver.skimmer();
+        let read = |(stream, line): &(Stream, LogLine)| reader.line(*stream, line).events;
+        let mut told: Vec<_> = lines.iter().map(read).collect();
+        if let Some(last) = told.last_mut() {
+            last.extend(reader.rest());
+        }
+        told
     }
 
     fn survivors(&self) -> Result<Vec<(RunId, RunState)>, AgentsError> {

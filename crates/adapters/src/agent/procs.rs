@@ -54,6 +54,28 @@ fn look(pid: u32) -> Option<Seen> {
     })
 }
 
+/// Processor time of a process and its ended children, and its resident memory in bytes; `None`
+/// when it is gone, or another one has its number.
+pub(super) fn usage(seen: &Seen) -> Option<(Duration, u64)> {
+    let stat = std::fs::read(format!("/proc/{}/stat", seen.pid)).ok()?;
+    let after = stat.iter().rposition(|b| *b == b')')? + 2;
+    let fields: Vec<&str> = str::from_utf8(stat.get(after..)?)
+        .ok()?
+        .split(' ')
+        .collect();
+    let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    if number(19)? != seen.started {
+        return None;
+    }
+    let ticks: u64 = (11..15).filter_map(number).sum();
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    let pages = u64::try_from(rustix::param::page_size()).ok()?;
+    Some((
+        Duration::from_millis(ticks.saturating_mul(1000) / second),
+        number(21)?.saturating_mul(pages),
+    ))
+}
+
 fn all_pids() -> impl Iterator<Item = u32> {
     std::fs::read_dir("/proc")
         .into_iter()

@@ -510,7 +510,7 @@ pub enum AgentsError {
 
 /// Starts agent programs, speaks with them and finds them again. Every method blocks; every one
 /// may be repeated.
-pub trait Agents: Send + Sync {
+pub trait Agents: super::inspect::Inspect {
     /// Starts the turn, unless its run folder says that it was begun. Returns when the program
     /// runs or could not be run.
     fn start(&self, order: &TurnOrder) -> Result<Started, AgentsError>;
@@ -558,8 +558,9 @@ pub trait Agents: Send + Sync {
         max_bytes: usize,
     ) -> Result<(Vec<LogLine>, u64), AgentsError>;
 
-    /// What one kept line of a program of this kind tells, read by itself.
-    fn read_line(&self, kind: &str, stream: Stream, line: &LogLine) -> Vec<AgentEvent>;
+    /// What kept lines of a program of this kind tell, each at its place. They follow one another
+    /// and may begin anywhere in its output.
+    fn read_lines(&self, kind: &str, lines: &[(Stream, LogLine)]) -> Vec<Vec<AgentEvent>>;
 
     /// Every run folder there is, with its state.
     fn survivors(&self) -> Result<Vec<(RunId, RunState)>, AgentsError>;

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod commands;
+pub mod inspect;
 pub mod settings;
 pub mod store;
 pub mod workspaces;

@@ -15,6 +15,7 @@ mod costs;
 mod ending;
 mod kills;
 mod main_job;
+mod programs;
 mod sessions;
 mod stage;
 mod survive;

@@ -142,11 +142,7 @@ async fn piece(
         Ok(LogView {
             ended: pages.ended && chapters.last().is_none_or(|chapter| chapter.over),
             next: pages.next.map(|at| at.to_string()).unwrap_or_default(),
-            lines: pages
-                .lines
-                .into_iter()
-                .flat_map(|line| shown(agents, kind, line, raw))
-                .collect(),
+            lines: shown(agents, kind, pages.lines, raw),
         })
     })
     .await
@@ -302,41 +298,56 @@ fn tail_of(agents: &dyn Agents, chapter: &Chapter) -> (Vec<(Stream, Line)>, (u64
     (all, at)
 }
 
-/// A line as it is shown: raw, or what it tells a person, which may be nothing.
-fn shown(agents: &dyn Agents, kind: &str, entry: Entry, raw: bool) -> Vec<LogLine> {
-    let (stream, line) = match entry {
-        Entry::Heading(at, heading) => {
-            let stream = "cw".into();
-            return vec![LogLine {
-                at: Some(time(at)),
-                stream,
-                text: heading,
-            }];
+/// The lines as they are shown: raw, or what they tell a person, which may be nothing.
+fn shown(agents: &dyn Agents, kind: &str, entries: Vec<Entry>, raw: bool) -> Vec<LogLine> {
+    let mut shown = Vec::new();
+    let mut turn: Vec<(Stream, Line)> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Output(stream, line) => turn.push((stream, line)),
+            Entry::Heading(at, heading) => {
+                shown.extend(told(agents, kind, std::mem::take(&mut turn), raw));
+                shown.push(LogLine {
+                    at: Some(time(at)),
+                    stream: "cw".into(),
+                    text: heading,
+                });
+            }
         }
-        Entry::Output(stream, line) => (stream, line),
-    };
-    let from = match (line.form, stream) {
-        (LineForm::Note, _) => "cw",
-        (_, Stream::Out) => "stdout",
-        (_, Stream::Err) => "stderr",
-    };
-    let texts = if raw || line.form == LineForm::Note {
-        vec![text(&line, raw)]
+    }
+    shown.extend(told(agents, kind, turn, raw));
+    shown
+}
+
+/// The same for lines of one turn, which follow one another.
+fn told(agents: &dyn Agents, kind: &str, lines: Vec<(Stream, Line)>, raw: bool) -> Vec<LogLine> {
+    let mut events = if raw {
+        Vec::new()
     } else {
-        let events = agents.read_line(kind, stream, &line);
-        events
-            .iter()
-            .flat_map(views::log::lines)
-            .map(|text| cut(&text))
-            .collect()
+        agents.read_lines(kind, &lines)
     };
-    let at = (line.at.0 > 0).then(|| time(line.at));
-    let show = |text| LogLine {
-        at: at.clone(),
-        stream: from.into(),
-        text,
-    };
-    texts.into_iter().map(show).collect()
+    events.resize(lines.len(), Vec::new());
+    let told = lines.into_iter().zip(events);
+    told.flat_map(|((stream, line), events)| {
+        let from = match (line.form, stream) {
+            (LineForm::Note, _) => "cw",
+            (_, Stream::Out) => "stdout",
+            (_, Stream::Err) => "stderr",
+        };
+        let texts = if raw || line.form == LineForm::Note {
+            vec![text(&line, raw)]
+        } else {
+            let texts = events.iter().flat_map(views::log::lines);
+            texts.map(|text| cut(&text)).collect()
+        };
+        let at = (line.at.0 > 0).then(|| time(line.at));
+        texts.into_iter().map(move |text| LogLine {
+            at: at.clone(),
+            stream: from.into(),
+            text,
+        })
+    })
+    .collect()
 }
 
 fn text(line: &Line, raw: bool) -> String {

@@ -20,7 +20,7 @@ pub struct Ready {
 }
 
 /// Makes a pinned program ready in a home under `root`; `None` where it is not installed. The names are those of the list:
-/// `codex`, `gemini`, `opencode`, `claude-acp` and `codex-acp`.
+/// `claude`, `codex`, `gemini`, `opencode`, `claude-acp` and `codex-acp`.
 pub fn ready_or_skip(name: &str, root: &Path, base_url: &str) -> io::Result<Option<Ready>> {
     let Some(path) = or_skip(name) else {
         return Ok(None);
@@ -29,6 +29,7 @@ pub fn ready_or_skip(name: &str, root: &Path, base_url: &str) -> io::Result<Opti
     let native = vec![text(&path)];
     let node = vec!["node".to_owned(), text(&path)];
     let ready = match name {
+        "claude" => Some(("claude", native, home.claude_env(base_url))),
         "codex" => Some(("codex", native, codex(root, base_url)?)),
         "gemini" => Some(("gemini", node, gemini(root, base_url)?)),
         "opencode" => Some(("opencode", native, opencode(root, base_url)?)),
@@ -73,7 +74,7 @@ fn env(root: &Path, more: &[(&str, &str)]) -> Vec<(String, String)> {
 fn codex(root: &Path, base_url: &str) -> io::Result<Vec<(String, String)>> {
     let folder = root.join("codex");
     let config = format!(
-        "model = \"scripted\"\nsandbox_mode = \"danger-full-access\"\napproval_policy = \"never\"\nmodel_provider = \"scripted\"\n[model_providers.scripted]\nname = \"scripted\"\n\
+        "model = \"scripted\"\nmodel_provider = \"scripted\"\n[model_providers.scripted]\nname = \"scripted\"\n\
          base_url = \"{base_url}/v1\"\nenv_key = \"SCRIPTED_KEY\"\nwire_api = \"responses\"\nrequest_max_retries = 0\n\
          stream_max_retries = 0\n"
     );

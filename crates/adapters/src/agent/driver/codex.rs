@@ -35,6 +35,10 @@ impl Driver for Codex {
         }
     }
 
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["resume", session].map(str::to_owned).into())
+    }
+
     fn reader(&self, resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output {
             resume,

@@ -34,12 +34,16 @@ impl Driver for Gemini {
             program,
             args,
             // It would start itself again as a child and pass no signals on.
-            env: vec![("GEMINI_CLI_NO_RELAUNCH", "true")],
+            env: vec![("GEMINI_CLI_NO_RELAUNCH", "true".into())],
             unset: &[],
             stdin: order.prompt.clone().into_bytes(),
             keep_stdin_open: false,
             memo: Vec::new(),
         }
+    }
+
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["--resume", session].map(str::to_owned).into())
     }
 
     fn reader(&self, resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {

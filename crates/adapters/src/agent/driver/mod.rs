@@ -12,6 +12,7 @@ mod json;
 mod opencode;
 mod script;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub(super) struct Launch {
     pub(super) program: OsString,
     pub(super) args: Vec<OsString>,
     /// Variables that the kind needs; what the configuration sets wins.
-    pub(super) env: Vec<(&'static str, &'static str)>,
+    pub(super) env: Vec<(&'static str, Cow<'static, str>)>,
     /// Variables that must not reach the program.
     pub(super) unset: &'static [&'static str],
     /// What it is given on standard input at once.
@@ -81,6 +82,22 @@ pub(super) trait Driver: Send + Sync {
     /// Somebody who reads the output from its first line on; `memo` is what the launch left.
     fn reader(&self, resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader>;
 
+    /// A line by which the program says who it is, where `--version` alone may not do.
+    fn greeting(&self) -> Option<String> {
+        None
+    }
+
+    /// The words behind the program that open a session in its own interface.
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        let _ = session;
+        None
+    }
+
+    /// Somebody who reads output from anywhere on, to show it; it is no judge.
+    fn skimmer(&self) -> Box<dyn Reader> {
+        self.reader(false, Permissions::default(), &[])
+    }
+
     /// The line that answers the request made by the line `request`.
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
         let _ = (request, answer);
@@ -93,6 +110,11 @@ pub(super) trait Driver: Send + Sync {
 pub(super) trait Reader {
     /// Takes the next line of `stream`.
     fn line(&mut self, stream: Stream, line: &LogLine) -> Reading;
+
+    /// What was taken in and not told yet, because more of it may come.
+    fn rest(&mut self) -> Vec<AgentEvent> {
+        Vec::new()
+    }
 
     /// The program said that it has come to an end and nothing followed: it should go.
     fn should_go(&self) -> bool {
@@ -142,7 +164,7 @@ fn clip(text: &str, max_bytes: usize) -> String {
 }
 
 /// The same in one line.
-fn clip_line(text: &str, max_bytes: usize) -> String {
+pub(super) fn clip_line(text: &str, max_bytes: usize) -> String {
     let near = clip(text, max_bytes * 4);
     let words: Vec<&str> = near.split_whitespace().collect();
     clip(&words.join(" "), max_bytes)
@@ -190,6 +212,8 @@ impl LastWords {
 /// How the exit alone reads, for a program that failed.
 fn ended_badly(exit: &Exit, words: &LastWords) -> Verdict {
     let how = match (exit.code, exit.signal) {
+        // A shell, and many a program, says so of a signal.
+        (Some(code @ 129..=192), _) => format!("exit code {code} (signal {})", code - 128),
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("ended by signal {signal}"),
         (None, None) => "ended in an unknown way".to_owned(),

@@ -1,12 +1,13 @@
 //! The kind `opencode`: `opencode run --format json`. It prints no last event: the end is a step that stopped, and the
 //! exit. It cannot ask: what its permissions do not allow is refused.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use cw_core::ports::agents::{
     AgentEvent, Exit, LogLine, Permissions, Stream, Tokens, TurnOrder, Verdict,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::course::{Course, Phrases};
 use super::json::{Heard, count, detail, hear, micro, one_line, owned, text};
@@ -23,19 +24,12 @@ impl Driver for OpenCode {
     fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
         let (program, mut args) = program(order, "opencode");
         args.extend(words(order).into_iter().map(OsString::from));
-        let mut env = vec![
-            ("OPENCODE_DISABLE_AUTOUPDATE", "true"),
+        let mut env: Vec<(_, Cow<'static, str>)> = vec![
+            ("OPENCODE_DISABLE_AUTOUPDATE", "true".into()),
             // A repository's settings, plugins and servers would run with the user's rights.
-            ("OPENCODE_DISABLE_PROJECT_CONFIG", "true"),
+            ("OPENCODE_DISABLE_PROJECT_CONFIG", "true".into()),
         ];
-        env.extend(
-            match order.permissions {
-                Permissions::Ask => Some(r#"{"edit":"deny","bash":"deny"}"#),
-                Permissions::AcceptEdits => Some(r#"{"edit":"allow","bash":"deny"}"#),
-                Permissions::Bypass => None,
-            }
-            .map(|rules| ("OPENCODE_PERMISSION", rules)),
-        );
+        env.extend(rules(order).map(|rules| ("OPENCODE_PERMISSION", rules.to_string().into())));
         Launch {
             program,
             args,
@@ -47,12 +41,39 @@ impl Driver for OpenCode {
         }
     }
 
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["--session", session].map(str::to_owned).into())
+    }
+
     fn reader(&self, resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output {
             resume,
             course: Course::default(),
         })
     }
+}
+
+/// What it may do without asking, in its own words. It takes the last pattern that fits a command, and reads the commands
+/// of a line one by one; keys are sorted, and `*` comes first.
+fn rules(order: &TurnOrder) -> Option<Value> {
+    let edit = match order.permissions {
+        Permissions::Ask => "deny",
+        Permissions::AcceptEdits => "allow",
+        Permissions::Bypass => return None,
+    };
+    let mut rules = json!({"edit": edit, "bash": "deny"});
+    for allowed in &order.allow {
+        let rule = allowed.strip_suffix(')');
+        match rule.and_then(|rule| rule.split_once('(')) {
+            None => rules[allowed] = "allow".into(),
+            Some((tool, pattern)) if rules[tool].is_object() => {
+                rules[tool][pattern] = "allow".into();
+            }
+            Some((tool, _)) if rules[tool] == "allow" => {}
+            Some((tool, pattern)) => rules[tool] = json!({"*": "deny", pattern: "allow"}),
+        }
+    }
+    Some(rules)
 }
 
 fn words(order: &TurnOrder) -> Vec<String> {

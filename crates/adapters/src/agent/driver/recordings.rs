@@ -62,14 +62,24 @@ pub(super) fn recorded(kind: &str, file: &str) -> Vec<LogLine> {
         .join(kind)
         .join(format!("{file}.jsonl"));
     let content = std::fs::read_to_string(path).unwrap();
-    let printed = content
-        .lines()
-        .filter(|line| !line.starts_with("> "))
-        .map(|line| line.strip_prefix("< ").unwrap_or(line));
+    let printed = content.lines().filter_map(printed);
     (0..)
         .zip(printed)
-        .map(|(n, text)| line(n * 10, text))
+        .map(|(n, text)| line(n * 10, &text))
         .collect()
+}
+
+/// What a line of a recording says that the program printed; none where it was told that.
+fn printed(line: &str) -> Option<String> {
+    if let Some(line) = line.strip_prefix("< ") {
+        return Some(line.to_owned());
+    }
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    match value["dir"].as_str() {
+        Some("<") => Some(value["line"].to_string()),
+        Some(_) => None,
+        None => (!line.starts_with("> ")).then(|| line.to_owned()),
+    }
 }
 
 pub(super) fn line(offset: u64, text: &str) -> LogLine {

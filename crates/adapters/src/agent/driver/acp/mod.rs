@@ -35,17 +35,26 @@ struct Memo {
     model: Option<String>,
     /// What earlier turns in the session have told of its cost, in millionths.
     billed: u64,
+    /// Kinds of tools that are allowed without asking.
+    allow: Vec<String>,
+    /// Folders outside the worktree that a commit writes into.
+    folders: Vec<String>,
 }
 
 impl Driver for Acp {
-    fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
+    fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
         let (program, args): (OsString, Vec<OsString>) = program(order, "acp");
+        let folders = site.git_folders.iter();
         let memo = Memo {
             cwd: order.cwd.to_string_lossy().into_owned(),
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
             billed: order.billed.0,
+            allow: order.allow.clone(),
+            folders: folders
+                .map(|folder| folder.to_string_lossy().into_owned())
+                .collect(),
         };
         Launch {
             program,
@@ -61,6 +70,14 @@ impl Driver for Acp {
     fn reader(&self, _resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader> {
         let memo = serde_json::from_slice(memo).unwrap_or_default();
         Box::new(Talk::new(memo, permissions))
+    }
+
+    fn greeting(&self) -> Option<String> {
+        Some(hello())
+    }
+
+    fn skimmer(&self) -> Box<dyn Reader> {
+        Box::new(Talk::overheard())
     }
 
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {

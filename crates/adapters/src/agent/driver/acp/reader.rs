@@ -51,6 +51,8 @@ pub(super) struct Talk {
     cost: u64,
     /// The program has told a cost in this run.
     charged: bool,
+    /// The conversation is another's: it is only listened to, from anywhere on.
+    overheard: bool,
 }
 
 impl Talk {
@@ -67,6 +69,16 @@ impl Talk {
             told: BTreeSet::new(),
             cost,
             charged: false,
+            overheard: false,
+        }
+    }
+
+    /// A conversation that is listened to from somewhere in its middle.
+    pub(super) fn overheard() -> Self {
+        Self {
+            phase: Phase::Prompt,
+            overheard: true,
+            ..Self::new(Memo::default(), Permissions::Ask)
         }
     }
 
@@ -87,11 +99,19 @@ impl Talk {
             _ => Ok(&object["result"]),
         };
         match (self.phase, id) {
+            // What comes between these two is the session's past.
+            (_, Some(HELLO)) if self.overheard => self.now(Phase::Session),
+            (_, Some(SESSION)) if self.overheard => self.now(Phase::Prompt),
             (Phase::Hello, Some(HELLO)) => self.greeted(outcome),
             (Phase::Session, Some(SESSION)) => self.opened(outcome),
             (Phase::Prompt, Some(PROMPT)) => self.ended(outcome),
             _ => Reading::default(),
         }
+    }
+
+    fn now(&mut self, phase: Phase) -> Reading {
+        self.phase = phase;
+        Reading::default()
     }
 
     fn greeted(&mut self, outcome: Result<&Value, &Value>) -> Reading {
@@ -118,6 +138,10 @@ impl Talk {
         let mut params = json!({"cwd": self.memo.cwd, "mcpServers": []});
         if let Some(session) = &self.memo.session {
             params["sessionId"] = session.as_str().into();
+        }
+        if can["sessionCapabilities"]["additionalDirectories"].is_object() {
+            // A program with a sandbox could not commit, and would say nothing.
+            params["additionalDirectories"] = self.memo.folders.clone().into();
         }
         send(Vec::new(), request(SESSION, method, &params))
     }
@@ -269,11 +293,12 @@ impl Talk {
 
     fn permission(&mut self, object: &Value, line: &LogLine) -> Reading {
         let call = &object["params"]["toolCall"];
+        let kind = text(call, "kind");
         let given = match self.permissions {
             Permissions::Bypass => true,
-            Permissions::AcceptEdits => matches!(text(call, "kind"), "edit" | "read" | "search"),
+            Permissions::AcceptEdits => matches!(kind, "edit" | "read" | "search"),
             Permissions::Ask => false,
-        };
+        } || self.memo.allow.iter().any(|allowed| allowed == kind);
         if given {
             return send(Vec::new(), decision(object, true));
         }
@@ -362,6 +387,10 @@ impl Reader for Talk {
             Heard::Object(object) => self.object(&object, line),
             Heard::Aside(reading) => reading,
         }
+    }
+
+    fn rest(&mut self) -> Vec<AgentEvent> {
+        self.flush().into_iter().collect()
     }
 
     fn should_go(&self) -> bool {

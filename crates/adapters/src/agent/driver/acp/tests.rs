@@ -91,6 +91,67 @@ fn mended(name: &str) -> Vec<LogLine> {
 }
 
 #[test]
+fn a_program_that_takes_folders_is_given_those_that_a_commit_needs() {
+    let capable = r#"{"id":1,"result":{"protocolVersion":1,"agentCapabilities":{"sessionCapabilities":{"additionalDirectories":{}}}}}"#;
+    let folders = |hello: &str| {
+        let told = talk(&order("acp"), &lines(&[hello]));
+        told.sent[0]["params"]["additionalDirectories"].clone()
+    };
+    assert_eq!(
+        folders(capable),
+        json!(["/repo/.git/worktrees/a \"b\"", "/repo/.git"])
+    );
+    assert_eq!(folders(HELLO_ANSWER), Value::Null);
+}
+
+#[test]
+fn kinds_of_tools_that_are_allowed_are_not_asked_for() {
+    let request = r#"{"id":7,"method":"session/request_permission","params":{"options":[
+        {"kind":"reject_once","optionId":"n"},{"kind":"allow_once","optionId":"y"}],"toolCall":{"kind":"execute"}}}"#;
+    let begun = [HELLO_ANSWER, SESSION_ANSWER, request];
+    let asked = |allow: &[&str]| {
+        let order = TurnOrder {
+            allow: allow.iter().map(|kind| (*kind).to_owned()).collect(),
+            ..order("acp")
+        };
+        let told = talk(&order, &lines(&begun));
+        let asks = |event: &AgentEvent| matches!(event, AgentEvent::PermissionRequest { .. });
+        (told.events.iter().any(asks), told.sent.last().cloned())
+    };
+    let (asks, sent) = asked(&["execute"]);
+    assert_eq!(
+        (asks, sent.unwrap()["result"]["outcome"]["optionId"].clone()),
+        (false, json!("y"))
+    );
+    assert!(asked(&["fetch", "exec"]).0);
+}
+
+#[test]
+fn what_is_overheard_from_the_middle_is_told_and_the_past_is_not() {
+    let chunk = |text: &str| {
+        let update = json!({"sessionUpdate": "agent_message_chunk", "content": {"text": text}});
+        json!({"method": "session/update", "params": {"update": update}}).to_string()
+    };
+    let texts = |lines: &[&str]| {
+        let mut reader = Acp.skimmer();
+        let mut events: Vec<AgentEvent> = Vec::new();
+        for (n, text) in (0..).zip(lines) {
+            events.extend(reader.line(Stream::Out, &line(n, text)).events);
+        }
+        events.extend(reader.rest());
+        let said = events.into_iter().filter_map(|event| match event {
+            AgentEvent::Text { text } => Some(text),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    let (a, b, past) = (chunk("The wall "), chunk("stands."), chunk("long ago"));
+    assert_eq!(texts(&[&a, &b]), ["The wall stands."]);
+    let whole = [HELLO_ANSWER, &past, SESSION_ANSWER, &a, &b, END];
+    assert_eq!(texts(&whole), ["The wall stands."]);
+}
+
+#[test]
 fn every_recording_comes_to_its_outcome() {
     let cases = [
         ("claude", "Claude ACP done.", 1, (2000, 240), 1),

@@ -26,8 +26,8 @@ impl Driver for Claude {
             program,
             args,
             env: vec![
-                ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
-                ("DISABLE_AUTOUPDATER", "1"),
+                ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()),
+                ("DISABLE_AUTOUPDATER", "1".into()),
             ],
             // They would make it believe that it runs inside another one.
             unset: &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"],
@@ -35,6 +35,10 @@ impl Driver for Claude {
             keep_stdin_open: true,
             memo: Vec::new(),
         }
+    }
+
+    fn interface(&self, session: &str) -> Option<Vec<String>> {
+        Some(["--resume", session].map(str::to_owned).into())
     }
 
     fn reader(&self, resume: bool, permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
@@ -188,5 +192,7 @@ fn answered(input: &Value, texts: &[String]) -> Value {
     input
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -348,6 +348,10 @@ fn time_in(text: &str) -> Option<Timestamp> {
 fn words_of(result: &Value) -> String {
     match result["result"].as_str() {
         Some(words) => clip(words, TEXT_CAP),
+        // What it says itself is for its makers.
+        None if text(result, "terminal_reason").starts_with("aborted") => {
+            "it was interrupted".to_owned()
+        }
         None => {
             let errors: Vec<&str> = list(&result["errors"]).filter_map(Value::as_str).collect();
             let known = if errors.is_empty() {

@@ -1,42 +1,18 @@
 use std::path::PathBuf;
 
 use cw_core::domain::time::Timestamp;
-use cw_core::ports::agents::{
-    AgentEvent, Exit, Grace, LineForm, LogLine, ReplyTo, RunId, Stream, Verdict,
-};
+use cw_core::ports::agents::{AgentEvent, Exit, Grace, LogLine, ReplyTo, RunId, Stream, Verdict};
 
 use super::super::Reaction;
+use super::super::recordings::{self, line};
 use super::*;
 
-/// The lines that the program printed in a recording.
 fn recorded(name: &str) -> Vec<LogLine> {
-    let path = testdata().join(format!("{name}.jsonl"));
-    let content = std::fs::read_to_string(path).unwrap();
-    let printed = content.lines().filter_map(|line| {
-        let value: Value = serde_json::from_str(line).unwrap();
-        match value["dir"].as_str() {
-            None => Some(line.to_owned()),
-            Some("<") => Some(value["line"].to_string()),
-            Some(_) => None,
-        }
-    });
-    printed
-        .enumerate()
-        .map(|(n, text)| line(n as u64 * 10, &text))
-        .collect()
+    recordings::recorded("claude", name)
 }
 
 fn testdata() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/agent/testdata/claude")
-}
-
-fn line(offset: u64, text: &str) -> LogLine {
-    LogLine {
-        at: Timestamp(1),
-        offset,
-        bytes: text.into(),
-        form: LineForm::Whole,
-    }
 }
 
 struct Told {
@@ -158,7 +134,7 @@ fn it_is_started_so_that_no_repository_can_take_it_over() {
     assert!(
         launch
             .env
-            .contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"))
+            .contains(&("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()))
     );
     assert!(launch.keep_stdin_open);
 }

@@ -16,7 +16,11 @@ fn permissions_become_its_approval_mode_and_a_resume_names_the_session() {
     let fresh = launch(&order("gemini"));
     assert!(args(&fresh).contains(&"--approval-mode=auto_edit".to_owned()));
     assert!(!args(&fresh).iter().any(|word| word.starts_with("--resume")));
-    assert!(fresh.env.contains(&("GEMINI_CLI_NO_RELAUNCH", "true")));
+    assert!(
+        fresh
+            .env
+            .contains(&("GEMINI_CLI_NO_RELAUNCH", "true".into()))
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn permissions_become_rules_and_a_resume_names_the_session() {
     assert!(
         fresh
             .env
-            .contains(&("OPENCODE_DISABLE_PROJECT_CONFIG", "true"))
+            .contains(&("OPENCODE_DISABLE_PROJECT_CONFIG", "true".into()))
     );
     let resumed = TurnOrder {
         resume: true,
@@ -30,6 +30,31 @@ fn permissions_become_rules_and_a_resume_names_the_session() {
             .iter()
             .any(|(name, _)| *name == "OPENCODE_PERMISSION")
     );
+}
+
+#[test]
+fn what_is_allowed_becomes_patterns_behind_the_refusal_of_the_rest() {
+    let allow = |allow: &[&str], permissions| {
+        let order = TurnOrder {
+            allow: allow.iter().map(|rule| (*rule).to_owned()).collect(),
+            permissions,
+            ..order("opencode")
+        };
+        rules(&order).map(|rules| rules.to_string())
+    };
+    let some = allow(
+        &["bash(git *)", "bash(cargo *)", "webfetch"],
+        Permissions::AcceptEdits,
+    );
+    assert_eq!(
+        some.as_deref(),
+        Some(
+            r#"{"bash":{"*":"deny","cargo *":"allow","git *":"allow"},"edit":"allow","webfetch":"allow"}"#
+        )
+    );
+    let whole = allow(&["bash", "bash(git *)"], Permissions::Ask);
+    assert_eq!(whole.as_deref(), Some(r#"{"bash":"allow","edit":"deny"}"#));
+    assert_eq!(allow(&["bash"], Permissions::Bypass), None);
 }
 
 #[test]
