@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::domain::config::Config;
 use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::Value;
+use crate::domain::held;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use crate::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
 use crate::domain::index::{Due, ready_key};
 use crate::domain::names;
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState};
@@ -52,7 +54,9 @@ fn place_turns(tx: &mut Txn) {
     let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
     for id in queued {
         let agent = tx.get::<Agent>(tx.get::<Turn>(id).agent);
-        let free = !agent.stopped && !is_leaving(tx, agent.id);
+        let task = tx.get::<Task>(agent.task);
+        let held = held::hold(tx.state(), task).is_some();
+        let free = !agent.stopped && !is_leaving(tx, agent.id) && !held;
         if free && has_place(tx, agent.initiative) {
             turn::place(tx, id);
         }
@@ -95,10 +99,16 @@ fn next_ready(tx: &Txn) -> Option<TaskId> {
         .index()
         .ready_initiatives()
         .filter(|id| has_place(tx, *id))
-        .filter_map(|id| state.index().ready(id).next())
-        .filter_map(|id| state.get::<Task>(id))
+        .filter_map(|id| {
+            let mut ready = state.index().ready(id);
+            ready.find_map(|id| state.get::<Task>(id).filter(|task| is_free(state, task)))
+        })
         .min_by_key(|task| (ready_key(task).0, task.initiative, task.position))
         .map(|task| task.id)
+}
+
+fn is_free(state: &State, task: &Task) -> bool {
+    held::hold(state, task).is_none()
 }
 
 /// Gives a ready task to its agent: the one it had, or a new one.
@@ -173,6 +183,7 @@ pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<A
         head: None,
         token,
         stopped: false,
+        stalls: 0,
         activity: String::new(),
         turns: 0,
         cost: Default::default(),

@@ -1,5 +1,6 @@
 //! Whether anything is left to happen in an initiative, and for whom it waits.
 
+use crate::domain::held;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use crate::domain::ids::InitiativeId;
 use crate::domain::index::Bucket;
@@ -49,6 +50,7 @@ pub fn prospect(state: &State, id: InitiativeId) -> Prospect {
         match (&task.state, outlook(state, task)) {
             (_, Outlook::Moves) => return Prospect::Working,
             (_, Outlook::WouldMove) if held || !trusted => owed = true,
+            (_, Outlook::WouldMove) if held::hold(state, task).is_some() => owed = true,
             (_, Outlook::WouldMove) => return Prospect::Working,
             (_, Outlook::Owed) => owed = true,
             (_, Outlook::Still) => {}

@@ -142,6 +142,7 @@ fn found(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<Initiat
         run_agents: None,
         agent: None,
         budget: None,
+        passed: Default::default(),
         status: InitiativeStatus::Active,
         adhoc: true,
         cut: false,

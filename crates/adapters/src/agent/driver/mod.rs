@@ -71,6 +71,8 @@ pub(super) enum Reaction {
     Send(String),
     /// The end of its standard input.
     CloseStdin,
+    /// Nothing more: it is ended, for the reason in this word.
+    Stop(&'static str),
 }
 
 /// One kind of agent program.
@@ -105,6 +107,9 @@ pub(super) trait Reader {
 
 /// The word given to a stop of a program that does not go after its end.
 pub(super) const LINGERED: &str = "lingered";
+
+/// The word given to a stop of a program that is not let in and would try for minutes.
+pub(super) const KEPT_OUT: &str = "kept-out";
 
 /// The driver of a kind.
 pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cw_core::domain::held::PassedEnv;
 use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
@@ -35,6 +36,7 @@ table!(Initiative in "initiatives" {
     run_agents => [run_agents],
     agent => [agent],
     budget => [budget],
+    passed => [env_given, env_lost],
     status => [status],
     adhoc => [adhoc],
     cut => [cut],
@@ -82,6 +84,7 @@ table!(Task in "tasks" {
     attempts => [attempts],
     bounces => [bounces],
     agent => [agent_id],
+    passed => [env_given, env_lost],
     approved => [approved],
     summary => [summary],
     error => [error],
@@ -170,6 +173,20 @@ impl Stored for Arc<TaskSpec> {
             timeout: from.one()?,
             attempts: from.one()?,
         }))
+    }
+}
+
+impl Stored for PassedEnv {
+    fn write(&self, to: &mut Binder<'_, '_>) -> Result<(), Fault> {
+        self.given.write(to)?;
+        self.lost.write(to)
+    }
+
+    fn read(from: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            given: from.one()?,
+            lost: from.one()?,
+        })
     }
 }
 
