@@ -162,6 +162,7 @@ pub fn start<H: Hands + 'static>(
         inbox,
         publish,
         hands,
+        ticked: Timestamp::default(),
     };
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -191,6 +192,8 @@ struct Desk {
     inbox: Receiver<Job>,
     publish: watch::Sender<u64>,
     hands: Box<dyn Hands>,
+    /// When time was last looked at.
+    ticked: Timestamp,
 }
 
 /// What one round of deciding has to save and to say.
@@ -209,10 +212,16 @@ impl Desk {
         }
         loop {
             let mut round = Round::default();
-            match self.inbox.recv_timeout(self.patience()) {
-                Ok(job) => self.take(&mut round, job),
-                Err(RecvTimeoutError::Timeout) => self.decide(&mut round, Signal::Tick, None),
-                Err(RecvTimeoutError::Disconnected) => return,
+            let patience = self.patience();
+            if patience.is_zero() {
+                // Whoever asks without end must not keep time from passing.
+                self.tick(&mut round);
+            } else {
+                match self.inbox.recv_timeout(patience) {
+                    Ok(job) => self.take(&mut round, job),
+                    Err(RecvTimeoutError::Timeout) => self.tick(&mut round),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             }
             while round.commits.len() < BATCH && !round.ends {
                 let Ok(job) = self.inbox.try_recv() else {
@@ -230,16 +239,23 @@ impl Desk {
 
     /// How long nothing needs to happen if nobody says anything.
     fn patience(&self) -> Duration {
-        let index = self.state.index();
-        let due = index.next_due().map(|at| {
-            at.since(self.parts.clock.now())
-                .max(Duration::from_millis(1))
-        });
-        let watches = index.open_turns().next().is_some().then_some(TICK);
+        const LEAST: Duration = Duration::from_millis(1);
+        let (index, now) = (self.state.index(), self.parts.clock.now());
+        let since = now.since(self.ticked);
+        let due = index
+            .next_due()
+            .map(|at| at.since(now).max(LEAST.saturating_sub(since)));
+        let watched = index.open_turns().next().is_some();
+        let watches = watched.then(|| TICK.saturating_sub(since));
         due.into_iter()
             .chain(watches)
             .min()
             .unwrap_or(Duration::from_secs(3600))
+    }
+
+    fn tick(&mut self, round: &mut Round) {
+        self.ticked = self.parts.clock.now();
+        self.decide(round, Signal::Tick, None);
     }
 
     fn take(&mut self, round: &mut Round, job: Job) {

@@ -13,6 +13,7 @@ mod callers;
 mod claude;
 mod ending;
 mod kills;
+mod limits;
 mod main_job;
 mod stage;
 mod tokens;

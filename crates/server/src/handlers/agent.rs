@@ -166,6 +166,7 @@ async fn show(app: Arc<App>, input: Target) -> Result<AgentShown, Fault> {
             let with_exit = |(id, mut turn): (TurnId, cw_wire::agent::TurnView)| {
                 if let Ok(RunState::Finished(exit)) = app.ports.agents.state(&RunId::from(id)) {
                     turn.exit_code = exit.code;
+                    turn.output_cut = exit.output_cut;
                 }
                 turn
             };

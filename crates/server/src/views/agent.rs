@@ -87,6 +87,7 @@ pub fn turn(turn: &Turn, runs: &Path) -> TurnView {
         ended_at: turn.ended_at.map(time),
         outcome: outcome.map(str::to_owned),
         exit_code: None,
+        output_cut: false,
         cost_usd: turn.cost.dollars(),
         folder: turn
             .started_at

@@ -94,6 +94,12 @@ pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
         ]);
     }
     page.table(&table);
+    for turn in agent.history.iter().filter(|turn| turn.output_cut) {
+        page.faint(format!(
+            "turn {} printed more than is kept; the rest was dropped",
+            turn.number
+        ));
+    }
 }
 
 /// Draws what was spawned: the name alone, for scripts; the rest is one command away.
