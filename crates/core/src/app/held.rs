@@ -34,6 +34,10 @@ pub struct Handed {
 
 /// A program was not let in: no agent of its table starts a turn until the user has looked.
 pub(super) fn shut(tx: &mut Txn, turn: &Turn, why: &str) {
+    if turn.tokens == 0 {
+        // What it was to be told, nobody has heard.
+        turn::undeliver(tx, turn.id);
+    }
     let agent = tx.get::<Agent>(turn.agent).clone();
     let why = tasks::bounded(why);
     tx.tell(
@@ -62,8 +66,6 @@ pub(super) fn shut(tx: &mut Txn, turn: &Turn, why: &str) {
 pub(super) fn kept_out(tx: &mut Txn, turn: &Turn, why: &str) {
     let why = tasks::bounded(why);
     tx.change::<Task>(turn.task, |task| task.error = Some(why));
-    // What it was to be told, it has not heard.
-    turn::undeliver(tx, turn.id);
     again(tx, turn);
 }
 
@@ -330,6 +332,11 @@ pub(super) fn lacking(tx: &mut Txn, id: TurnId, names: &[String]) {
         turn.prompt = String::new();
         turn.started_at = None;
     });
+    tx.tell(
+        "agent.values-missed",
+        About::Agent(turn.agent),
+        [("names", names.to_vec().into())],
+    );
     let initiative = tx.get::<Task>(turn.task).initiative;
     for owner in [Owner::Task(turn.task), Owner::Initiative(initiative)] {
         change(tx, owner, |passed| {

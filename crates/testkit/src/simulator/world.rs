@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cw_core::app::Outcome;
 use cw_core::domain::effect::EffectKind;
+use cw_core::domain::held::Owner;
 use cw_core::domain::ids::{AgentId, InitiativeId, MessageId, TaskId, TurnId};
 use cw_core::domain::work::{TurnKind, Verdict};
 
 use super::Broken;
-use super::agents::{Run, RunState, Temper, script};
+use super::agents::{Act, Run, RunState, Temper, script};
 use super::chance::Chance;
 use super::git::{Branch, CommitNo, Git};
 
@@ -42,6 +43,8 @@ pub(super) struct World {
     pub(super) delivered: BTreeMap<u64, u32>,
     /// Questions whose answer the server took, and its number.
     pub(super) answered: BTreeMap<MessageId, u64>,
+    /// Whose values the server has in its memory.
+    pub(super) keys: BTreeSet<Owner>,
     /// Where each integration branch was last.
     tips: BTreeMap<InitiativeId, CommitNo>,
     /// The dice of the world.
@@ -66,6 +69,7 @@ impl World {
             begun: BTreeMap::new(),
             delivered: BTreeMap::new(),
             answered: BTreeMap::new(),
+            keys: BTreeSet::new(),
             tips: BTreeMap::new(),
             chance,
             temper: Temper {
@@ -120,9 +124,11 @@ impl World {
             )));
         }
         self.check_order(run)?;
-        self.deliver(&run.prompt)?;
         let mut run = run.clone();
         run.acts = script(&mut self.chance, self.temper, run.task);
+        if !run.is_kept_out() {
+            self.deliver(&run.prompt)?;
+        }
         self.alive.insert(run.turn);
         self.news.push(run.turn);
         self.runs.insert(run.turn, run);
@@ -174,9 +180,19 @@ impl World {
 
     /// Stops a run with its whole tree; returns when nothing of it is left.
     pub(super) fn stop(&mut self, turn: TurnId) {
-        if self.alive.contains(&turn) {
-            self.end(turn, Verdict::Stopped);
-        }
+        let Some(run) = self
+            .runs
+            .get(&turn)
+            .filter(|run| self.alive.contains(&run.turn))
+        else {
+            return;
+        };
+        // Who was not let in has heard nothing, however it ends.
+        let verdict = match run.acts.back() {
+            Some(Act::End(verdict)) if run.is_kept_out() => verdict.clone(),
+            _ => Verdict::Stopped,
+        };
+        self.end(turn, verdict);
     }
 
     /// A run's process comes to its end.
