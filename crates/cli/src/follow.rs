@@ -261,7 +261,10 @@ impl Follower<'_, '_> {
     }
 
     async fn question(&mut self, question: &MessageView) -> Outcome<()> {
-        let mine = self.followed.task.is_none() || self.followed.task == question.task;
+        // What is about no task holds the agents of all.
+        let task = question.task.as_ref();
+        let mine =
+            task.is_none_or(|task| self.followed.task.as_ref().is_none_or(|own| own == task));
         if !mine || !self.told.insert(question.id.clone()) {
             return Ok(());
         }
@@ -286,6 +289,7 @@ impl Follower<'_, '_> {
             id: question.id.clone(),
             text: Some(text),
             option: None,
+            env: Default::default(),
         };
         self.session
             .client

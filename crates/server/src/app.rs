@@ -1,6 +1,7 @@
 //! What every handler works with: the way to the engine, the ports it may read through, and what
 //! users' words mean.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -87,6 +88,33 @@ impl App {
             .decide(Signal::Command(command))
             .await
             .map_err(to_view)
+    }
+
+    /// The same for a command whose caller brought values for its agents. The names are saved
+    /// with what the command decides; the values stay in memory.
+    ///
+    /// # Errors
+    /// The refusal, or what kept it from being saved.
+    pub async fn command_with(
+        &self,
+        command: Command,
+        env: BTreeMap<String, String>,
+    ) -> Result<Reply, Fault> {
+        if env.is_empty() {
+            return self.command(command).await;
+        }
+        let names = env.keys().cloned().collect();
+        let coming = self.ports.secrets.coming(env);
+        match self
+            .command(Command::Passing(names, Box::new(command)))
+            .await?
+        {
+            Reply::Passed(handed, reply) => {
+                coming.give(&handed);
+                Ok(*reply)
+            }
+            reply => Ok(reply),
+        }
     }
 
     /// Looks at the saved state.

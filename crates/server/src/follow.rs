@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cw_core::app::{Asked, Output, Sight, Signal, Want};
+use cw_core::app::{Asked, Output, Retrying, Sight, Signal, Want};
 use cw_core::domain::ids::TurnId;
 use cw_core::domain::money::Usd;
 use cw_core::domain::time::Timestamp;
@@ -204,7 +204,15 @@ impl Reader {
             AgentEvent::SessionStarted { id } => self.output.session = Some(id),
             AgentEvent::Text { text } | AgentEvent::Log { text, .. } => self.activity(&text),
             AgentEvent::ToolUse { name, detail } => self.activity(&format!("{name} {detail}")),
-            AgentEvent::Retrying { why, .. } => self.activity(&format!("waits: {why}")),
+            AgentEvent::Retrying { delay, why } => {
+                let (s, after) = (delay.as_secs_f64().round(), delay);
+                self.activity(&format!("the API fails ({why}); tries again in {s} s"));
+                self.output.retrying = Some(Retrying { why, after });
+            }
+            AgentEvent::OutputCut => {
+                self.output.cut = true;
+                self.activity("has printed more than is kept");
+            }
             AgentEvent::Usage { micro_usd, tokens } => {
                 self.output.cost += Usd(micro_usd);
                 self.output.tokens += tokens.total();
@@ -273,9 +281,8 @@ fn judge(verdict: agents::Verdict) -> (Verdict, Option<String>) {
             fatal,
         },
         agents::Verdict::Limit { until, .. } => Verdict::Limit { until },
-        agents::Verdict::Auth { why, hint } => Verdict::Failed {
+        agents::Verdict::Auth { why, hint } => Verdict::Auth {
             why: with(why, Some(hint)),
-            fatal: true,
         },
         agents::Verdict::SessionUnknown => Verdict::SessionUnknown,
         agents::Verdict::SessionTaken => Verdict::Failed {

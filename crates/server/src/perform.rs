@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cw_core::app::Outcome;
 use cw_core::domain::oid::Oid;
 use cw_core::domain::work::GateReport;
-use cw_core::ports::agents::{Agents, AgentsError};
+use cw_core::ports::agents::{Agents, AgentsError, RunState};
 use cw_core::ports::commands::{CommandOrder, Commands};
 use cw_core::ports::workspaces::{
     Advance, Advanced, Collect, Cut, CutBranch, Land, Landed, MergedInto, Release, Synced,
@@ -217,6 +217,12 @@ impl Ports {
     fn start(&self, work: StartWork) -> Result<Outcome, Failure> {
         let mut order = work.order;
         let values = self.secrets.of(work.task, work.initiative, &work.pass_env);
+        let missing = |name: &&String| !values.contains_key(*name);
+        let lacking: Vec<String> = work.given.iter().filter(missing).cloned().collect();
+        // A program that was begun before has them.
+        if !lacking.is_empty() && self.agents.state(&order.run)? == RunState::NeverBegan {
+            return Ok(Outcome::Lacking(lacking));
+        }
         let values = values.into_iter();
         order
             .env

@@ -6,16 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use cw_core::app::Handed;
+use cw_core::domain::held::Owner;
 use cw_core::domain::ids::{InitiativeId, TaskId};
-
-/// What values were handed over for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Owner {
-    /// Everything of an initiative.
-    Initiative(InitiativeId),
-    /// A task alone, as one that was spawned.
-    Task(TaskId),
-}
 
 /// Values by their names.
 type Values = BTreeMap<String, String>;
@@ -59,12 +52,18 @@ pub struct Coming {
 }
 
 impl Coming {
-    /// Hands the values over. All that the owner had before are gone: they were another caller's.
-    /// A caller that has none changes nothing.
-    pub fn give(mut self, owner: Owner) {
-        let values = std::mem::take(&mut self.values);
-        if !values.is_empty() {
-            self.secrets.shelf.lock().values.insert(owner, values);
+    /// Hands values over. Those that are handed over anew take the place of all that their owner
+    /// had before, which were another caller's.
+    pub fn give(self, handed: &[Handed]) {
+        let mut known = self.secrets.shelf.lock();
+        for one in handed {
+            let named = |name: &String| Some((name.clone(), self.values.get(name)?.clone()));
+            let values = one.names.iter().filter_map(named);
+            let owned = known.values.entry(one.owner).or_default();
+            if one.anew {
+                owned.clear();
+            }
+            owned.extend(values);
         }
     }
 }
@@ -121,8 +120,10 @@ mod tests {
     const ONE: (TaskId, InitiativeId) = (TaskId(1), InitiativeId(10));
     const OTHER: (TaskId, InitiativeId) = (TaskId(2), InitiativeId(20));
 
-    fn give(secrets: &Secrets, owner: Owner, pairs: &[(&str, &str)]) {
-        secrets.coming(values(pairs)).give(owner);
+    fn give(secrets: &Secrets, owner: Owner, anew: bool, pairs: &[(&str, &str)]) {
+        let names = pairs.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let handed = Handed { owner, names, anew };
+        secrets.coming(values(pairs)).give(&[handed]);
     }
 
     fn values(pairs: &[(&str, &str)]) -> Values {
@@ -140,24 +141,25 @@ mod tests {
         give(
             &secrets,
             Owner::Initiative(ONE.1),
+            true,
             &[("A", "1"), ("C", "3")],
         );
         assert_eq!(seen(&secrets, ONE), values(&[("A", "1")]));
         assert_eq!(seen(&secrets, OTHER), Values::new());
-        give(&secrets, Owner::Task(OTHER.0), &[("B", "2")]);
+        give(&secrets, Owner::Task(OTHER.0), true, &[("B", "2")]);
         assert_eq!(seen(&secrets, OTHER), values(&[("B", "2")]));
         assert_eq!(seen(&secrets, (TaskId(3), OTHER.1)), Values::new());
         assert_eq!(seen(&secrets, ONE), values(&[("A", "1")]));
     }
 
     #[test]
-    fn another_call_replaces_all_values_and_one_without_any_none() {
+    fn values_handed_over_anew_replace_all_and_others_are_added() {
         let secrets = Secrets::default();
         let owner = Owner::Initiative(ONE.1);
-        give(&secrets, owner, &[("A", "1"), ("B", "2")]);
-        give(&secrets, owner, &[]);
+        give(&secrets, owner, true, &[("A", "1")]);
+        give(&secrets, owner, false, &[("B", "2")]);
         assert_eq!(seen(&secrets, ONE), values(&[("A", "1"), ("B", "2")]));
-        give(&secrets, owner, &[("B", "3")]);
+        give(&secrets, owner, true, &[("B", "3")]);
         assert_eq!(seen(&secrets, ONE), values(&[("B", "3")]));
     }
 
@@ -176,7 +178,11 @@ mod tests {
         // It looks from here on. One that did not wait would tell now.
         let waits = told.recv_timeout(std::time::Duration::from_millis(50));
         assert!(waits.is_err());
-        coming.give(Owner::Task(ONE.0));
+        coming.give(&[Handed {
+            owner: Owner::Task(ONE.0),
+            names: vec!["A".into()],
+            anew: true,
+        }]);
         assert_eq!(told.recv().unwrap(), values(&[("A", "1")]));
         // A call that fails hands nothing over and holds nobody up.
         drop(secrets.coming(values(&[("A", "2")])));

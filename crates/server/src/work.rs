@@ -6,6 +6,7 @@ use std::time::Duration;
 use cw_core::app::{ALLOW, ALLOW_ALWAYS, DENY, Outcome};
 use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
+use cw_core::domain::held;
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
 use cw_core::domain::money::Usd;
@@ -93,6 +94,8 @@ pub struct StartWork {
     pub(crate) initiative: InitiativeId,
     /// Names of variables whose values are in memory only.
     pub(crate) pass_env: Vec<String>,
+    /// Those among them whose values were handed over at some time.
+    pub(crate) given: Vec<String>,
 }
 
 /// An answer for a program that waits for it.
@@ -305,6 +308,7 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
         order,
         task: scene.task.id,
         initiative: scene.initiative.id,
+        given: held::given(scene.task, scene.initiative, &agent.pass_env),
         pass_env: agent.pass_env,
     })))
 }

@@ -155,6 +155,9 @@ pub struct TurnView {
     pub tokens: u64,
     /// The folder of its run.
     pub folder: Option<String>,
+    /// It printed more than is kept; the rest was dropped.
+    #[serde(default)]
+    pub output_cut: bool,
 }
 
 /// The input of `spawn`.

@@ -5,6 +5,7 @@ use crate::scope::{Scope, Target};
 use crate::task::TaskView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 procedures! {
     /// Lists what waits for the user: questions first, then notes not read yet; and reviews.
@@ -133,6 +134,8 @@ pub struct AnswerInput {
     pub text: Option<String>,
     /// The number of an option, from 1, instead of a text.
     pub option: Option<u32>,
+    /// The values of the names under `pass_env`; kept in memory only.
+    pub env: BTreeMap<String, String>,
 }
 
 /// The input of `message.send`.

@@ -4,6 +4,7 @@ use crate::procedure::procedures;
 use crate::scope::{Place, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 procedures! {
     /// Registers a repository; writes a commented `cw.toml` if there is none.
@@ -19,7 +20,7 @@ procedures! {
     /// Holds dispatch in a project.
     Command ProjectPause = "project.pause": Scope => ProjectList;
     /// Goes on with dispatch in a project.
-    Command ProjectResume = "project.resume": Scope => ProjectList;
+    Command ProjectResume = "project.resume": ResumeInput => ProjectList;
 }
 
 /// The input of `project.init`.
@@ -30,6 +31,18 @@ pub struct InitInput {
     pub dir: Option<String>,
     /// Trust a `cw.toml` that is already there.
     pub trust: bool,
+}
+
+/// The input of `project.resume`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResumeInput {
+    /// An absolute folder; the server finds the repository around it.
+    pub dir: Option<String>,
+    /// Every project, whatever `dir` says.
+    pub all: bool,
+    /// The values of the names under `pass_env`; kept in memory only.
+    pub env: BTreeMap<String, String>,
 }
 
 /// The input of `project.trust`.

@@ -5,6 +5,7 @@ use crate::procedure::{procedures, words};
 use crate::scope::Target;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 procedures! {
     /// Lists tasks.
@@ -275,6 +276,8 @@ pub struct TaskRetryInput {
     pub id: String,
     /// What to tell the agent besides.
     pub text: Option<String>,
+    /// The values of the names under `pass_env`; kept in memory only.
+    pub env: BTreeMap<String, String>,
 }
 
 /// The input of `task.reject`.

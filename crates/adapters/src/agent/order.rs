@@ -12,8 +12,8 @@ pub(super) const VERSION: u32 = 1;
 /// A line longer than this is cut, in bytes.
 pub(super) const LINE_CAP: u64 = 4 << 20;
 
-/// Output beyond this is dropped, in bytes of each of the two logs.
-pub(super) const OUTPUT_CAP: u64 = 1 << 30;
+/// Output beyond this is dropped, in bytes of each of the two logs: no turn fills a disk.
+pub(super) const OUTPUT_CAP: u64 = 256 << 20;
 
 /// An order may be this long, in bytes.
 pub(super) const ORDER_CAP: u64 = 256 << 20;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use cw_core::domain::time::Timestamp;
 use cw_core::ports::agents::{
-    AgentsError, Batch, Ending, Follow, LogLine, Observed, Offsets, RunState, Stream, Verdict,
+    AgentEvent, AgentsError, Batch, Ending, Follow, LineForm, LogLine, Observed, Offsets, RunState,
+    Stream, Verdict,
 };
 
 use super::client::{self, Ear};
@@ -176,6 +177,11 @@ impl Watch<'_> {
                 .into_iter()
                 .map(|event| Observed { at: line.at, event });
             batch.events.extend(events);
+            if line.form == LineForm::Note {
+                // The one thing that a shim has to say.
+                let (at, event) = (line.at, AgentEvent::OutputCut);
+                batch.events.push(Observed { at, event });
+            }
         }
         if let Some(reaction) = reading.reaction.filter(|_| !over) {
             self.react(&reaction, line.offset);
@@ -187,6 +193,7 @@ impl Watch<'_> {
         let command = match reaction {
             Reaction::Send(line) => stdin_command(REPLIES_FROM + offset, line),
             Reaction::CloseStdin => "close-stdin".to_owned(),
+            Reaction::Stop(why) => format!("stop {why}"),
         };
         let _ = client::tell(self.folder.dir(), &command);
     }

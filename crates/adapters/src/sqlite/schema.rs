@@ -41,6 +41,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0006_budgets",
         sql: include_str!("migrations/0006_budgets.sql"),
     },
+    Migration {
+        name: "0007_holds",
+        sql: include_str!("migrations/0007_holds.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

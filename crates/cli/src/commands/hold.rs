@@ -6,12 +6,14 @@ use crate::render::human;
 use crate::session::Session;
 use cw_wire::Scope;
 use cw_wire::agent::StopAll;
-use cw_wire::project::{ProjectPause, ProjectResume};
+use cw_wire::project::{ProjectPause, ProjectResume, ResumeInput};
 
 /// Arguments of `cw pause` and `cw resume`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Agents at work go on; no new ones are started while dispatch is held.\n\n\
+    after_help = "Agents at work go on; no new ones are started while dispatch is held.\n\
+`cw resume` also lets agents try again that were not let in, and hands over\n\
+what this shell has set of `pass_env`.\n\n\
 Examples:\n  cw pause\n  cw resume\n  cw resume --all"
 )]
 pub(crate) struct HoldArgs {
@@ -43,7 +45,12 @@ impl HoldArgs {
     }
 
     pub(crate) fn resume(self, session: &Session<'_>) -> Outcome {
-        let answer = session.call::<ProjectResume>(&self.scope.scope(session)?)?;
+        let Scope { dir, all } = self.scope.scope(session)?;
+        let env = session.wanted_env()?;
+        let answer = session.call::<ProjectResume>(&ResumeInput { dir, all, env })?;
+        for warning in &answer.warnings {
+            session.out.warn(warning);
+        }
         done(session.show(&answer, human::project::list))
     }
 }

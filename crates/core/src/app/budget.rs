@@ -116,6 +116,7 @@ fn ask_about(tx: &mut Txn, purse: Purse, due: TaskId) {
         tx,
         Draft {
             project,
+            holds: None,
             task,
             initiative,
             kind: MessageKind::Question,

@@ -10,7 +10,7 @@ use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason};
 
 use super::signal::{Command, Refusal, Reply};
-use super::{apply, ending, initiative, lane, message, spawn, task, tasks, turn};
+use super::{apply, ending, held, initiative, lane, message, spawn, task, tasks, turn};
 
 pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     if let Some(project) = begun_by(tx, &command)
@@ -18,7 +18,13 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     {
         hold(tx, project, false);
     }
+    if held::lets_go(&command)
+        && let Some(project) = held::concerned(tx, &command)
+    {
+        held::let_go(tx, project);
+    }
     match command {
+        Command::Passing(names, command) => held::pass(tx, &names, *command),
         Command::Register { root, name, base } => Ok(register(tx, root, &name, base)),
         Command::Trust(project, text) => Ok(trust(tx, project, &text)),
         Command::Apply {

@@ -7,10 +7,12 @@ use crate::domain::budget::wanted;
 use crate::domain::config::Config;
 use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::Value;
+use crate::domain::held;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use crate::domain::ids::{AgentId, InitiativeId, TaskId, TurnId};
 use crate::domain::index::{Due, ready_key};
 use crate::domain::names;
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Message, StopReason, Turn, TurnKind, TurnState};
@@ -56,9 +58,9 @@ fn place_turns(tx: &mut Txn, kept: &mut Kept) {
     let queued: Vec<TurnId> = tx.state().index().queued_turns().collect();
     for id in queued {
         let turn = tx.get::<Turn>(id);
-        let agent = tx.get::<Agent>(turn.agent);
-        let free = !agent.stopped && !is_leaving(tx, agent.id);
-        if free && has_place(tx, agent.initiative) && budget::lets(tx, turn.task, kept) {
+        let (agent, task) = (tx.get::<Agent>(turn.agent), turn.task);
+        let free = !agent.stopped && !is_leaving(tx, agent.id) && is_free(tx.state(), tx.get(task));
+        if free && has_place(tx, agent.initiative) && budget::lets(tx, task, kept) {
             turn::place(tx, id);
         }
     }
@@ -102,11 +104,16 @@ fn next_ready(tx: &Txn, kept: &mut Kept) -> Option<TaskId> {
         .filter(|id| has_place(tx, *id))
         .filter_map(|id| {
             let mut ready = state.index().ready(id);
-            ready.find(|task| budget::lets(tx, *task, kept))
+            let free = |id: &TaskId| is_free(state, tx.get(*id));
+            ready.find(|task| free(task) && budget::lets(tx, *task, kept))
         })
         .filter_map(|id| state.get::<Task>(id))
         .min_by_key(|task| (ready_key(task).0, task.initiative, task.position))
         .map(|task| task.id)
+}
+
+fn is_free(state: &State, task: &Task) -> bool {
+    held::hold(state, task).is_none()
 }
 
 /// Gives a ready task to its agent: the one it had, or a new one.
@@ -176,6 +183,7 @@ pub(super) fn hire(tx: &mut Txn, task: TaskId, name: Option<String>) -> Result<A
         head: None,
         token,
         stopped: false,
+        stalls: 0,
         activity: String::new(),
         turns: 0,
         cost: Default::default(),

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, StopReason, Turn, TurnKind, TurnState, Verdict};
 
-use super::{budget, dispatch, lane, request, tasks, turn};
+use super::{budget, dispatch, held, lane, quiet, request, tasks, turn};
 
 /// A usage limit of unknown length is looked at again after this time.
 const LIMIT_RETRY: Duration = Duration::from_secs(300);
@@ -38,6 +38,9 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
     if !matches!(task.state, TaskState::Working) || task.agent != Some(turn.agent) {
         return dropped(tx, &turn);
     }
+    if quiet::nudged(tx, &turn, &verdict) {
+        return;
+    }
     match verdict {
         Verdict::Done if !unresolved.is_empty() => unfinished(tx, &turn, unresolved),
         Verdict::Done => done(tx, &turn),
@@ -54,6 +57,8 @@ pub(super) fn end_with(tx: &mut Txn, id: TurnId, verdict: Verdict, unresolved: V
                 .max(tx.now.after(LIMIT_LEAST));
             park(tx, turn.task, Some(at), "usage limit");
         }
+        Verdict::Auth { .. } if tx.state().index().asks(turn.task) => asked(tx, &turn),
+        Verdict::Auth { why } => held::kept_out(tx, &turn, &why),
         Verdict::SessionUnknown if turn.resumes => begin_anew(tx, &turn),
         Verdict::SessionUnknown => {
             let why = "the program did not know its own new session";
@@ -149,6 +154,7 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Asked => "asked",
         Verdict::Failed { .. } => "failed",
         Verdict::Limit { .. } => "limit",
+        Verdict::Auth { .. } => "auth",
         Verdict::SessionUnknown => "session-unknown",
         Verdict::Stopped => "stopped",
         Verdict::Crashed => "crashed",

@@ -11,7 +11,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Refusal, Reply};
-use super::{budget, request, task, tasks, turn};
+use super::{budget, held, request, task, tasks, turn};
 
 /// The longest message, in bytes.
 pub(super) const MOST: usize = 64 * 1024;
@@ -33,6 +33,7 @@ pub(super) struct Draft {
     pub(super) body: String,
     pub(super) options: Vec<String>,
     pub(super) about: Option<Quandary>,
+    pub(super) holds: Option<String>,
     pub(super) request: Option<Request>,
 }
 
@@ -52,6 +53,7 @@ pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
         answer: None,
         delivered: None,
         about: draft.about,
+        holds: draft.holds,
         request: draft.request,
         created_at: tx.now,
         answered_at: None,
@@ -105,6 +107,7 @@ pub(super) fn ask(
             body: body.clone(),
             options: options.clone(),
             about: None,
+            holds: None,
             request: None,
         },
     );
@@ -155,6 +158,7 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
             body: body.clone(),
             options: options.clone(),
             about: Some(Quandary::Bounces),
+            holds: None,
             request: None,
         },
     );
@@ -221,6 +225,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
             body: body.clone(),
             options: Vec::new(),
             about: None,
+            holds: None,
             request: None,
         },
     );
@@ -305,6 +310,7 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
     }
     match (message.about, message.task, message.from) {
         (Some(Quandary::Bounces), Some(task), _) => settle_bounces(tx, task, &chosen)?,
+        (Some(about), _, _) => held::answered(tx, about, message.project, &chosen)?,
         (None, _, Party::Agent(asker)) if !request::pass_on(tx, id) => {
             if tx.state().index().open_turn(asker).is_some() {
                 // It was silent because it waited.

@@ -8,10 +8,12 @@ mod command;
 mod dispatch;
 mod ending;
 mod find;
+mod held;
 mod initiative;
 mod lane;
 mod message;
 mod progress;
+mod quiet;
 mod request;
 #[cfg(test)]
 mod scene;
@@ -28,12 +30,13 @@ mod written;
 
 pub use budget::ANSWER_STOP;
 pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
+pub use held::{ANSWER_GO_ON, ANSWER_WITHOUT, Handed};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
 pub use request::{ALLOW, ALLOW_ALWAYS, DENY, PATIENCE};
 pub use signal::{
-    Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight,
-    Signal, StartFacts, TaskEdit, Want,
+    Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Retrying,
+    Sight, Signal, StartFacts, TaskEdit, Want,
 };
 pub use written::written;
 
@@ -88,6 +91,7 @@ fn route(tx: &mut Txn, signal: Signal) -> Result<Reply, Refusal> {
             Ok(Reply::Done)
         }
         Signal::Started => {
+            held::lose(tx);
             dispatch::pick_up(tx);
             Ok(Reply::Done)
         }

@@ -1,6 +1,7 @@
 //! Whether anything is left to happen in an initiative, and for whom it waits.
 
 use crate::domain::budget::is_kept;
+use crate::domain::held;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use crate::domain::ids::InitiativeId;
 use crate::domain::index::Bucket;
@@ -50,6 +51,7 @@ pub fn prospect(state: &State, id: InitiativeId) -> Prospect {
         match (&task.state, outlook(state, task)) {
             (_, Outlook::Moves) => return Prospect::Working,
             (_, Outlook::WouldMove) if held || !trusted => owed = true,
+            (_, Outlook::WouldMove) if held::hold(state, task).is_some() => owed = true,
             (_, Outlook::WouldMove) => return Prospect::Working,
             (_, Outlook::Owed) => owed = true,
             (_, Outlook::Still) => {}

@@ -83,6 +83,7 @@ fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
             body: body.clone(),
             options: options.clone(),
             about: None,
+            holds: None,
             request: Some(Request {
                 turn: turn.id,
                 reply: asked.reply,

@@ -1,5 +1,7 @@
 //! Everything that can wake the server, and everything it may answer.
 
+use std::time::Duration;
+
 use crate::domain::duration::Seconds;
 use crate::domain::effect::{Effect, LandMode};
 use crate::domain::hierarchy::TaskSpec;
@@ -9,6 +11,8 @@ use crate::domain::oid::Oid;
 use crate::domain::plan::{PlanDocument, Priority, Review};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{GateReport, Party, Verdict};
+
+use super::held::Handed;
 
 /// Something that wakes the server.
 #[derive(Clone, PartialEq, Debug)]
@@ -115,6 +119,8 @@ pub enum Command {
     Hold(ProjectId),
     /// Let dispatch go on, and lanes that hold.
     Unhold(ProjectId),
+    /// A command whose caller brought the values of these environment variables.
+    Passing(Vec<String>, Box<Command>),
 }
 
 /// What was found in the repository just before a start.
@@ -202,6 +208,8 @@ pub enum Outcome {
     Done,
     /// The branch was cut or synced and is at this commit.
     Cut(Oid),
+    /// Values that the program was given are not there any more; it was not started.
+    Lacking(Vec<String>),
     /// The worktree is ready.
     Prepared {
         /// What its branch is at.
@@ -301,6 +309,19 @@ pub struct Output {
     pub asked: Vec<Asked>,
     /// Requests, by the program's own names, that want no answer any more.
     pub withdrawn: Vec<String>,
+    /// It waits for its API and tries again by itself.
+    pub retrying: Option<Retrying>,
+    /// It has printed more than is kept.
+    pub cut: bool,
+}
+
+/// A program that waits and tries again by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Retrying {
+    /// What went wrong.
+    pub why: String,
+    /// How long it waits.
+    pub after: Duration,
 }
 
 /// A request of an agent program to the user.
@@ -347,6 +368,8 @@ pub enum Reply {
     Effect(EffectId),
     /// These turns are being stopped.
     Stopping(Vec<TurnId>),
+    /// Who is to have the values that came with a command, and what came of it.
+    Passed(Vec<Handed>, Box<Reply>),
 }
 
 impl Reply {

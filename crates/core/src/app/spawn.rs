@@ -143,6 +143,7 @@ fn found(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<Initiat
         agent: None,
         budget: None,
         budget_raised: None,
+        passed: Default::default(),
         status: InitiativeStatus::Active,
         adhoc: true,
         cut: false,

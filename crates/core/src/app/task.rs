@@ -10,7 +10,7 @@ use crate::domain::ids::{AgentId, InitiativeId, TaskId};
 use crate::domain::plan::{TaskKind, id_fault, slug};
 use crate::domain::status::{TaskStatus, task_status};
 use crate::domain::txn::{About, Txn};
-use crate::domain::work::{Agent, Party, StopReason, TurnKind};
+use crate::domain::work::{Agent, Party, StopReason, Turn, TurnKind, TurnState};
 
 use super::apply::{Place, new_task};
 use super::signal::{NewTask, Refusal, Reply, TaskEdit};
@@ -43,6 +43,8 @@ pub(super) fn retry(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
         TaskState::Todo {
             not_before: Some(_),
         } => {}
+        // It waited for the user, who says hereby that it may go on.
+        TaskState::Working if waits_in_line(tx, task) => return Ok(Reply::Task(id)),
         _ => {
             return Err(refuse(
                 tx,
@@ -75,6 +77,12 @@ pub(super) fn retry(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
     }
     tx.tell("task.retried", About::Task(id), []);
     Ok(Reply::Task(id))
+}
+
+fn waits_in_line(tx: &Txn, task: &Task) -> bool {
+    let agent = task.agent;
+    let open = agent.and_then(|agent| tx.state().index().open_turn(agent));
+    open.is_some_and(|turn| tx.get::<Turn>(turn).state == TurnState::Queued)
 }
 
 fn is_active(tx: &Txn, id: TaskId) -> bool {
@@ -208,7 +216,7 @@ pub(super) fn reject(tx: &mut Txn, id: TaskId, why: &str) -> Result<Reply, Refus
 /// What a rejection wakes its agent with is a bounce, not a message.
 fn requeue_as_bounce(tx: &mut Txn, agent: AgentId) {
     if let Some(open) = tx.state().index().open_turn(agent) {
-        tx.change::<crate::domain::work::Turn>(open, |turn| turn.kind = TurnKind::Bounce);
+        tx.change::<Turn>(open, |turn| turn.kind = TurnKind::Bounce);
     }
 }
 

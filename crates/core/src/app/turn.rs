@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{budget, dispatch, ending, initiative, lane, request, session, tasks};
+use super::{budget, dispatch, ending, held, initiative, lane, quiet, request, session, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -103,10 +103,13 @@ pub(super) fn bounce_owed(tx: &Txn, agent: AgentId) -> Option<MergeId> {
     let last = tx
         .state()
         .get::<Turn>(tx.state().index().last_turn(agent)?)?;
-    let unknown = TurnState::Ended {
-        verdict: Verdict::SessionUnknown,
-    };
-    let unheard = last.started_at.is_none() || last.state == unknown;
+    let unheard = last.started_at.is_none()
+        || matches!(
+            last.state,
+            TurnState::Ended {
+                verdict: Verdict::SessionUnknown | Verdict::Auth { .. }
+            }
+        );
     last.merge
         .filter(|_| last.kind == TurnKind::Bounce && unheard)
 }
@@ -295,6 +298,10 @@ fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
         .collect();
     let mut text = match (turn.kind, turn.merge) {
         (TurnKind::Start, _) => prompt::start(state, task),
+        (TurnKind::Retry, _) if agent.stalls == 1 && agent.session.is_some() && !anew => {
+            let stall = state.config(agent.project).map(|config| config.stall);
+            prompt::nudge(task, stall.unwrap_or_default())
+        }
         (TurnKind::Retry, _) => prompt::retry(state, task, task.error.as_deref()),
         (TurnKind::Bounce, Some(merge)) => {
             let text = prompt::bounce(state, tx.get::<Merge>(merge), conflicts);
@@ -331,6 +338,10 @@ fn started(tx: &mut Txn, effect: &Effect, id: TurnId, outcome: Outcome) {
             unheard(tx, id);
             let fatal = !passing;
             ending::end(tx, id, Verdict::Failed { why, fatal });
+        }
+        Outcome::Lacking(names) => {
+            tx.done(effect.id);
+            held::lacking(tx, id, &names);
         }
         _ => {
             tx.done(effect.id);
@@ -401,6 +412,9 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
         Sight::Output(output) => printed(tx, &turn, output),
         Sight::Ended { verdict, summary } => {
             runs(tx, id);
+            if let Verdict::Auth { why } = &verdict {
+                held::shut(tx, &turn, why);
+            }
             tx.change::<Turn>(id, |turn| turn.state = TurnState::Collecting { verdict });
             if let Some(summary) = summary {
                 // What the agent reported with `done` goes before its last words.
@@ -428,6 +442,12 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
         false => Default::default(),
     };
     request::seen(tx, turn, output.asked, &output.withdrawn);
+    if let Some(retrying) = &output.retrying {
+        quiet::retrying(tx, turn, retrying);
+    }
+    if output.cut {
+        quiet::cut(tx, turn);
+    }
     tx.change::<Turn>(turn.id, |turn| {
         turn.read_out = output.read.0.max(turn.read_out);
         turn.read_err = output.read.1.max(turn.read_err);

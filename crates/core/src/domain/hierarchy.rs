@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::duration::Seconds;
+use super::held::PassedEnv;
 use super::ids::{AgentId, InitiativeId, PhaseId, PlanId, ProjectId, TaskId, Uid};
 use super::money::Usd;
 use super::oid::Oid;
@@ -76,6 +77,8 @@ pub struct Initiative {
     pub budget: Option<Usd>,
     /// What the user raised its budget to, when asked.
     pub budget_raised: Option<Usd>,
+    /// The variables whose values its agents were given.
+    pub passed: PassedEnv,
     /// How far it is.
     pub status: InitiativeStatus,
     /// The project's own initiative for `cw spawn`.
@@ -101,6 +104,13 @@ impl Initiative {
     #[must_use]
     pub fn branch(&self) -> String {
         format!("cw/{}/integration", self.slug)
+    }
+
+    /// Whether any of its tasks may still begin or go on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        use InitiativeStatus::{Cancelled, Finished, Landed};
+        self.adhoc || !matches!(self.status, Finished | Landed | Cancelled)
     }
 
     /// How many of its agents may have a live turn at once: the run's word goes before the
@@ -309,6 +319,8 @@ pub struct Task {
     pub bounces: u32,
     /// The agent that has or had it.
     pub agent: Option<AgentId>,
+    /// The variables whose values were handed over for this task alone.
+    pub passed: PassedEnv,
     /// A person has approved its work.
     pub approved: bool,
     /// The agent said that it is done, in its words.

@@ -44,6 +44,7 @@ pub struct Index {
     merges_of: BTreeMap<TaskId, BTreeSet<MergeId>>,
     questions: BTreeMap<TaskId, BTreeSet<MessageId>>,
     mail: BTreeMap<AgentId, BTreeSet<MessageId>>,
+    holds: BTreeMap<(ProjectId, String), BTreeSet<MessageId>>,
     states: BTreeMap<InitiativeId, BTreeMap<u8, u32>>,
     due: BTreeSet<(Timestamp, Due)>,
     spent: BTreeMap<Purse, Usd>,
@@ -292,6 +293,12 @@ impl Index {
         if let Some(agent) = undelivered_to(message) {
             mark(&mut self.mail, agent, message.id, on);
         }
+        if let Some(table) = &message.holds
+            && is_owed_by_user(message)
+        {
+            let key = (message.project, table.clone());
+            mark(&mut self.holds, key, message.id, on);
+        }
     }
 
     /// Initiatives with a ready task.
@@ -458,6 +465,27 @@ impl Index {
         self.slots
             .range((initiative, TurnId(0))..=(initiative, TurnId(u64::MAX)))
             .map(|(_, turn)| *turn)
+    }
+
+    /// Whether any agents of a project are held until the user has looked.
+    #[must_use]
+    pub fn holds(&self, project: ProjectId) -> bool {
+        self.holds_of(project).next().is_some()
+    }
+
+    /// The open messages that hold agents of a project.
+    pub fn holds_of(&self, project: ProjectId) -> impl Iterator<Item = MessageId> {
+        self.holds
+            .range((project, String::new())..)
+            .take_while(move |((owner, _), _)| *owner == project)
+            .flat_map(|(_, messages)| messages.iter().copied())
+    }
+
+    /// The open message that holds the agents of this table.
+    #[must_use]
+    pub fn held_by(&self, project: ProjectId, table: &str) -> Option<MessageId> {
+        let messages = self.holds.get(&(project, table.to_owned()))?;
+        messages.first().copied()
     }
 
     /// How many tasks of an initiative are stored in this kind of state.

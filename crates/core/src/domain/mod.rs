@@ -7,6 +7,7 @@ pub mod duration;
 pub mod effect;
 pub mod event;
 pub mod graph;
+pub mod held;
 pub mod hierarchy;
 pub mod ids;
 pub mod index;

@@ -2,6 +2,7 @@
 //! stand elsewhere.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::hierarchy::{Initiative, Phase, Plan, Task};
 use super::state::State;
@@ -194,6 +195,18 @@ pub fn mail(messages: &[&Message]) -> String {
         }
     }
     out
+}
+
+/// What an agent is told that printed nothing for so long that it was interrupted.
+#[must_use]
+pub fn nudge(task: &Task, silent: Duration) -> String {
+    format!(
+        "You were interrupted: nothing was heard of you for {} minutes. Whatever you waited for may \
+         never come. Look at what is there and go on with your task: {}\nGive a command that may \
+         hang a time limit, and have one that takes long print what it does.\n",
+        silent.as_secs().div_ceil(60),
+        task.spec.title
+    )
 }
 
 /// What an agent is told when its last turn failed and it is to go on: its task again, and why.

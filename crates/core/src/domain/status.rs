@@ -1,6 +1,7 @@
 //! Statuses as people see them, derived from the facts.
 
 use super::budget::is_kept;
+use super::held;
 use super::hierarchy::{Task, TaskState};
 use super::plan::TaskKind;
 use super::state::State;
@@ -49,10 +50,13 @@ pub fn task_status(state: &State, task: &Task) -> TaskStatus {
     match &task.state {
         TaskState::Todo { .. } if task.blockers > 0 => TaskStatus::Blocked,
         TaskState::Todo { .. } if task.spec.kind == TaskKind::Approval => TaskStatus::Review,
+        TaskState::Todo { .. } if held::hold(state, task).is_some() => TaskStatus::Waiting,
         TaskState::Todo { .. } if is_kept(state, task) => TaskStatus::Parked,
         TaskState::Todo { .. } => TaskStatus::Ready,
         TaskState::Working if state.index().asks(task.id) => TaskStatus::Waiting,
         TaskState::Working => match open_turn(state, task).map(|turn| &turn.state) {
+            // The user owes what its agent needs to go on.
+            Some(TurnState::Queued) if held::hold(state, task).is_some() => TaskStatus::Waiting,
             // It has its agent but no place yet: showing it as running would be a lie.
             Some(TurnState::Queued) if is_kept(state, task) => TaskStatus::Parked,
             Some(TurnState::Queued) => TaskStatus::Ready,
@@ -119,7 +123,7 @@ pub fn agent_status(state: &State, agent: &Agent) -> AgentStatus {
         return match turn.state {
             TurnState::Running if state.index().asks(agent.task) => AgentStatus::Waiting,
             TurnState::Running | TurnState::Collecting { .. } => AgentStatus::Running,
-            TurnState::Queued if agent.begun => AgentStatus::Parked,
+            TurnState::Queued if agent.begun || is_held(state, agent) => AgentStatus::Parked,
             _ => AgentStatus::Starting,
         };
     }
@@ -137,6 +141,11 @@ pub fn agent_status(state: &State, agent: &Agent) -> AgentStatus {
         },
         _ => AgentStatus::Parked,
     }
+}
+
+fn is_held(state: &State, agent: &Agent) -> bool {
+    let task = state.get::<Task>(agent.task);
+    task.is_some_and(|task| held::hold(state, task).is_some())
 }
 
 fn open_turn<'s>(state: &'s State, task: &Task) -> Option<&'s Turn> {

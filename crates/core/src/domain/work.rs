@@ -38,6 +38,8 @@ pub struct Agent {
     pub token: String,
     /// Stopped by the user: goes on only when told.
     pub stopped: bool,
+    /// How many of its latest turns in a row were ended for their silence.
+    pub stalls: u32,
     /// What it is doing, in one line.
     pub activity: String,
     /// Turns it has had.
@@ -107,6 +109,11 @@ pub enum Verdict {
     Limit {
         /// When it ends, if the program said so.
         until: Option<Timestamp>,
+    },
+    /// The program was not let in.
+    Auth {
+        /// What it said and what may help, in one line.
+        why: String,
     },
     /// The session is not known to the program any more.
     SessionUnknown,
@@ -277,6 +284,8 @@ pub struct Message {
     pub delivered: Option<TurnId>,
     /// A question of `cw` about what to do with a task or an initiative.
     pub about: Option<Quandary>,
+    /// The table of `cw.toml` whose agents start no turn while this is open.
+    pub holds: Option<String>,
     /// The request of an agent program that it stands for: the answer goes to the program.
     pub request: Option<Request>,
     /// When it was said.
@@ -303,10 +312,14 @@ pub struct Request {
 /// What `cw` itself asks the user about a task or an initiative.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Quandary {
-    /// It bounced as often as it may.
+    /// A task bounced as often as it may.
     Bounces,
     /// Its budget is used up.
     Budget,
+    /// An agent program was not let in.
+    Login,
+    /// Values that agents were given went with the server's memory.
+    Values,
 }
 
 /// How far a merge is.

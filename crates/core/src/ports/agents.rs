@@ -356,6 +356,8 @@ pub enum AgentEvent {
         /// Why.
         why: String,
     },
+    /// More was printed than is kept: what follows is not seen.
+    OutputCut,
     /// Something worth telling that changes nothing.
     Notice {
         /// What.

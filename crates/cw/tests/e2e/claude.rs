@@ -3,7 +3,7 @@
 
 mod question;
 mod tour;
-mod untouched;
+pub(crate) mod untouched;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -14,6 +14,7 @@ mod claude;
 mod costs;
 mod ending;
 mod kills;
+mod limits;
 mod main_job;
 mod programs;
 mod sessions;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use cw_core::app::{Command, Outcome, Reply, StartFacts, find_agent};
 use cw_core::domain::config::Config;
+use cw_core::domain::held;
+use cw_core::domain::hierarchy::Task;
 use cw_core::domain::ids::{AgentId, ProjectId, TurnId};
 use cw_core::domain::work::{Agent, Turn, TurnState};
 use cw_core::ports::agents::{RunId, RunState};
@@ -20,7 +22,6 @@ use super::message;
 use crate::app::{App, Fault};
 use crate::faults::{internal, workspace};
 use crate::rpc::Table;
-use crate::secrets::Owner;
 use crate::views;
 
 /// How long agents may take to end: each step of stopping has its own grace period, so only a
@@ -75,25 +76,29 @@ async fn several(app: &App, agents: Vec<AgentId>) -> Result<AgentList, Fault> {
 
 async fn spawn(app: Arc<App>, input: SpawnInput) -> Result<Spawned, Fault> {
     let (project, warnings) = app.trusted(input.dir).await?;
-    let coming = app.ports.secrets.coming(input.env);
     let facts = adhoc_facts(&app, project).await?;
     let seq = app.read(|state| Ok(state.last_seq())).await?;
     let reply = app
-        .command(Command::Spawn {
-            project,
-            prompt: input.prompt,
-            agent: input.agent,
-            name: input.name,
-            model: input.model,
-            facts,
-        })
+        .command_with(
+            Command::Spawn {
+                project,
+                prompt: input.prompt,
+                agent: input.agent,
+                name: input.name,
+                model: input.model,
+                facts,
+            },
+            input.env,
+        )
         .await?;
     let Reply::Spawned(task, agent) = reply else {
         return Err(internal("an agent was spawned without a name"));
     };
-    coming.give(Owner::Task(task));
     let places = app.places.clone();
     app.read(move |state| {
+        let unset = held::ungiven(state, state.get::<Task>(task).into_iter());
+        let mut warnings = warnings;
+        warnings.extend(views::unset(&unset));
         Ok(Spawned {
             agents: views::agent::views(state, &places, [agent]),
             tasks: views::task::Tasks::of(state)
@@ -161,6 +166,7 @@ async fn show(app: Arc<App>, input: Target) -> Result<AgentShown, Fault> {
             let with_exit = |(id, mut turn): (TurnId, cw_wire::agent::TurnView)| {
                 if let Ok(RunState::Finished(exit)) = app.ports.agents.state(&RunId::from(id)) {
                     turn.exit_code = exit.code;
+                    turn.output_cut = exit.output_cut;
                 }
                 turn
             };
@@ -241,17 +247,11 @@ async fn until_over(app: &App, reply: Reply) -> Result<Vec<TurnId>, Fault> {
 async fn resume(app: Arc<App>, input: AgentResumeInput) -> Result<AgentList, Fault> {
     let (project, _) = app.trusted(input.dir).await?;
     let word = input.id;
-    let (agent, task) = app
-        .read(move |state| {
-            let agent = find_agent(state, project, &word).map_err(crate::faults::refusal)?;
-            let row = state.get::<Agent>(agent);
-            let task = row.map(|row| row.task);
-            Ok((agent, task.ok_or_else(|| internal("the agent is gone"))?))
-        })
+    let agent = app
+        .read(move |state| find_agent(state, project, &word).map_err(crate::faults::refusal))
         .await?;
-    let coming = app.ports.secrets.coming(input.env);
-    app.command(Command::ResumeAgent(agent)).await?;
-    coming.give(Owner::Task(task));
+    app.command_with(Command::ResumeAgent(agent), input.env)
+        .await?;
     one(&app, agent).await
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cw_core::app::{Command, Outcome, Reply, find_initiative};
 use cw_core::domain::effect::LandMode;
+use cw_core::domain::held;
 use cw_core::domain::hierarchy::{Initiative, Project};
 use cw_core::domain::ids::{InitiativeId, ProjectId};
 use cw_wire::initiative::{
@@ -18,7 +19,6 @@ use super::plan::remarks::unpriced;
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal};
 use crate::rpc::Table;
-use crate::secrets::Owner;
 use crate::views;
 
 /// Answers what is about initiatives.
@@ -97,11 +97,12 @@ async fn start(app: Arc<App>, input: StartInput) -> Result<InitiativeList, Fault
         })
         .await?;
     let facts = facts(&app, root, base, branch).await?;
-    let coming = app.ports.secrets.coming(input.env);
-    app.command(Command::Start(id, facts)).await?;
-    coming.give(Owner::Initiative(id));
+    app.command_with(Command::Start(id, facts), input.env)
+        .await?;
     let more = app.read(move |state| Ok(unpriced(state, id)));
     warnings.extend(more.await?);
+    let unset = app.read(move |state| Ok(held::ungiven(state, state.tasks_of(id))));
+    warnings.extend(views::unset(&unset.await?));
     let started = one(&app, id).await?;
     Ok(InitiativeList {
         warnings,

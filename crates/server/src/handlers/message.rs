@@ -155,7 +155,9 @@ async fn answer(app: Arc<App>, input: AnswerInput) -> Result<MessageList, Fault>
             ));
         }
     };
-    let reply = app.command(Command::Answer(id, text)).await?;
+    let reply = app
+        .command_with(Command::Answer(id, text), input.env)
+        .await?;
     replied(&app, reply).await
 }
 

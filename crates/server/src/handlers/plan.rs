@@ -1,5 +1,6 @@
 //! Plan files: read, stored, written out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,6 +105,8 @@ pub(super) struct Storing {
     pub(super) dry_run: bool,
     pub(super) starts: bool,
     pub(super) warnings: Vec<String>,
+    /// Values for its agents.
+    pub(super) env: BTreeMap<String, String>,
 }
 
 async fn apply(app: Arc<App>, input: PlanApplyInput) -> Result<PlanApplied, Fault> {
@@ -119,6 +122,7 @@ async fn apply(app: Arc<App>, input: PlanApplyInput) -> Result<PlanApplied, Faul
         dry_run: input.dry_run,
         starts: false,
         warnings,
+        env: BTreeMap::new(),
     };
     store(&app, storing).await
 }
@@ -134,6 +138,7 @@ pub(super) async fn store(app: &Arc<App>, storing: Storing) -> Result<PlanApplie
         dry_run,
         starts,
         warnings,
+        env,
     } = storing;
     let errors = agent_errors(&plan, &*app.config(project).await?, &name);
     if !errors.is_empty() {
@@ -151,16 +156,15 @@ pub(super) async fn store(app: &Arc<App>, storing: Storing) -> Result<PlanApplie
         None
     };
     let total = tasks(&plan).count();
-    let reply = app
-        .command(Command::Apply {
-            project,
-            plan: Box::new(plan),
-            agent,
-            max_agents,
-            dry_run,
-            start,
-        })
-        .await?;
+    let apply = Command::Apply {
+        project,
+        plan: Box::new(plan),
+        agent,
+        max_agents,
+        dry_run,
+        start,
+    };
+    let reply = app.command_with(apply, env).await?;
     let Reply::Applied(applied) = reply else {
         return Err(internal("storing a plan told nothing"));
     };

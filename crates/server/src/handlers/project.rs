@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use cw_core::app::{Command, Reply};
 use cw_core::domain::config::Config;
+use cw_core::domain::held;
 use cw_core::domain::hierarchy::Project;
 use cw_core::domain::ids::ProjectId;
 use cw_core::ports::workspaces::Repository;
 use cw_wire::project::{
     ConfigView, InitInput, ProjectConfig, ProjectInit, ProjectList, ProjectListing, ProjectPause,
-    ProjectResume, ProjectTrust, TrustInput, WantedEnv, WantedEnvOutput,
+    ProjectResume, ProjectTrust, ResumeInput, TrustInput, WantedEnv, WantedEnvOutput,
 };
 use cw_wire::scope::{Place, Scope};
 use cw_wire::{ErrorCode, ErrorView};
@@ -30,8 +31,8 @@ pub fn register(table: &mut Table) {
     table.user::<ProjectConfig, _, _>(config);
     table.user::<ProjectTrust, _, _>(trust);
     table.user::<WantedEnv, _, _>(wanted_env);
-    table.user::<ProjectPause, _, _>(|app, scope| hold(app, scope, true));
-    table.user::<ProjectResume, _, _>(|app, scope| hold(app, scope, false));
+    table.user::<ProjectPause, _, _>(pause);
+    table.user::<ProjectResume, _, _>(resume);
 }
 
 async fn init(app: Arc<App>, input: InitInput) -> Result<ProjectList, Fault> {
@@ -261,17 +262,33 @@ async fn wanted_env(app: Arc<App>, place: Place) -> Result<WantedEnvOutput, Faul
     })
 }
 
-async fn hold(app: Arc<App>, scope: Scope, held: bool) -> Result<ProjectList, Fault> {
+async fn pause(app: Arc<App>, scope: Scope) -> Result<ProjectList, Fault> {
     let ids = scoped(&app, scope).await?;
     for id in &ids {
-        app.command(if held {
-            Command::Hold(*id)
-        } else {
-            Command::Unhold(*id)
-        })
-        .await?;
+        app.command(Command::Hold(*id)).await?;
     }
     listed(&app, ids).await
+}
+
+async fn resume(app: Arc<App>, input: ResumeInput) -> Result<ProjectList, Fault> {
+    let (dir, all) = (input.dir, input.all);
+    let ids = scoped(&app, Scope { dir, all }).await?;
+    let mut missed = BTreeSet::new();
+    for id in ids.clone() {
+        app.command_with(Command::Unhold(id), input.env.clone())
+            .await?;
+        let names = app.read(move |state| Ok(held::missed(state, id)));
+        missed.extend(names.await?);
+    }
+    let mut answer = listed(&app, ids).await?;
+    if !missed.is_empty() {
+        let names: Vec<String> = missed.into_iter().collect();
+        answer.warnings.push(format!(
+            "agents still wait for the values of {}: not set in this shell",
+            names.join(", ")
+        ));
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The main job: a plan is stored and started in one step, and followed to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cw_core::app::{Prospect, find_initiative, prospect};
 use cw_core::domain::budget::Purse;
+use cw_core::domain::held::{self, Hold};
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
-use cw_core::domain::ids::InitiativeId;
+use cw_core::domain::ids::{InitiativeId, MessageId, ProjectId};
 use cw_core::domain::state::State;
 use cw_core::domain::status::{TaskStatus, task_status};
 use cw_core::domain::time::Timestamp;
@@ -21,7 +22,6 @@ use super::plan::{Storing, bounded, read_apart, store};
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal};
 use crate::rpc::Table;
-use crate::secrets::Owner;
 use crate::views;
 use crate::work::Places;
 
@@ -38,7 +38,6 @@ async fn run(app: Arc<App>, input: RunInput) -> Result<RunStarted, Fault> {
     let name = bounded(&input.plan.name);
     let plan = read_apart(&app, input.plan).await?;
     let (project, warnings) = app.trusted(input.dir).await?;
-    let coming = app.ports.secrets.coming(input.env);
     let initiative = plan.initiative.id.clone();
     let seq = app.read(|state| Ok(state.last_seq())).await?;
     let storing = Storing {
@@ -50,15 +49,18 @@ async fn run(app: Arc<App>, input: RunInput) -> Result<RunStarted, Fault> {
         dry_run: false,
         starts: true,
         warnings,
+        env: input.env,
     };
-    let applied = store(&app, storing).await?;
+    let mut applied = store(&app, storing).await?;
     let word = initiative.clone();
     let id = app
         .read(move |state| find_initiative(state, project, &word).map_err(refusal))
         .await?;
-    coming.give(Owner::Initiative(id));
-    let mut applied = applied;
-    let more = app.read(move |state| Ok(unpriced(state, id)));
+    let more = app.read(move |state| {
+        let mut more = unpriced(state, id);
+        more.extend(views::unset(&held::ungiven(state, state.tasks_of(id))));
+        Ok(more)
+    });
     applied.warnings.extend(more.await?);
     Ok(RunStarted {
         initiative,
@@ -90,6 +92,7 @@ fn view(
         *counts.entry(status).or_default() += 1;
         if !task.state.is_closed() && questions.len() < NAMED {
             questions.extend(state.index().questions(task.id));
+            questions.extend(holding(state, task, row.project));
         }
         match status {
             TaskStatus::Failed | TaskStatus::Cancelled if failed.len() < NAMED => {
@@ -99,8 +102,9 @@ fn view(
             _ => {}
         }
     }
-    let about_budget = state.index().budget_question(Purse::Initiative(id));
-    questions.extend(about_budget);
+    questions.extend(state.index().budget_question(Purse::Initiative(id)));
+    // One message may hold many tasks.
+    let questions: BTreeSet<MessageId> = questions.into_iter().collect();
     let cost = state
         .all::<Agent>()
         .filter(|agent| agent.initiative == id)
@@ -125,6 +129,14 @@ fn view(
         seq: state.last_seq(),
         elapsed_s: row.ended_at.unwrap_or(now).since(started).as_secs_f64(),
     })
+}
+
+/// The question whose answer lets a task go on that is held.
+fn holding(state: &State, task: &Task, project: ProjectId) -> Option<MessageId> {
+    match held::hold(state, task)? {
+        Hold::Login(message) => Some(message),
+        Hold::Values(_) => held::values_question(state, project),
+    }
 }
 
 fn failure(task: &Task, status: TaskStatus) -> FailedTask {

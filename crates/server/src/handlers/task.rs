@@ -202,7 +202,7 @@ async fn retry(app: Arc<App>, input: TaskRetryInput) -> Result<TaskList, Fault> 
                 .hint("`cw task edit --prompt` changes what it is asked to do; then try it again"),
         );
     }
-    app.command(Command::RetryTask(id)).await?;
+    app.command_with(Command::RetryTask(id), input.env).await?;
     if let Some((agent, text)) = agent.zip(text) {
         app.command(Command::Say(agent, text)).await?;
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cw_core::domain::held;
 use cw_core::domain::hierarchy::{Initiative, Project, Task};
 use cw_core::domain::ids::AgentId;
 use cw_core::domain::state::State;
@@ -44,9 +45,19 @@ pub fn view(state: &State, places: &Places, agent: &Agent) -> AgentView {
             .map(|project| project.name.clone()),
         initiative: initiative.map(|initiative| initiative.slug.clone()),
         title: task.map(|task| task.spec.title.clone()),
-        activity: Some(agent.activity.clone()).filter(|line| !line.is_empty()),
+        activity: activity(state, agent, task),
         diff: None,
     }
+}
+
+/// What it does just now, or what it waits for.
+fn activity(state: &State, agent: &Agent, task: Option<&Task>) -> Option<String> {
+    let waits = agent_status(state, agent) == status::AgentStatus::Parked;
+    let hold = task
+        .filter(|_| waits)
+        .and_then(|task| held::hold(state, task));
+    let line = hold.map_or_else(|| agent.activity.clone(), |hold| hold.told());
+    Some(line).filter(|line| !line.is_empty())
 }
 
 /// Agents by id.
@@ -76,6 +87,7 @@ pub fn turn(turn: &Turn, runs: &Path) -> TurnView {
         ended_at: turn.ended_at.map(time),
         outcome: outcome.map(str::to_owned),
         exit_code: None,
+        output_cut: false,
         cost_usd: turn.cost.dollars(),
         tokens: turn.tokens,
         folder: turn
@@ -90,6 +102,7 @@ fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Asked => "asked",
         Verdict::Failed { .. } => "failed",
         Verdict::Limit { .. } => "limit",
+        Verdict::Auth { .. } => "auth",
         Verdict::SessionUnknown => "session-unknown",
         Verdict::Stopped => "stopped",
         Verdict::Crashed => "crashed",

@@ -32,7 +32,9 @@ pub fn lines(event: &AgentEvent) -> Vec<String> {
         AgentEvent::Result { ok: false, summary } => {
             vec![format!("· ended with an error: {summary}")]
         }
-        AgentEvent::SessionStarted { .. }
+        // The note that tells of it is a line of its own.
+        AgentEvent::OutputCut
+        | AgentEvent::SessionStarted { .. }
         | AgentEvent::Usage { .. }
         | AgentEvent::RequestWithdrawn { .. } => Vec::new(),
     }

@@ -42,6 +42,17 @@ pub fn event(event: &Event) -> EventView {
     }
 }
 
+/// Warns of variables that agents want and whose caller does not have them.
+#[must_use]
+pub fn unset(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "not set in this shell, so agents start without: {} (pass_env in cw.toml)",
+            names.join(", ")
+        )
+    })
+}
+
 fn json(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use cw_core::domain::config::Config;
 use cw_core::domain::graph::{Needs, Node};
+use cw_core::domain::held::hold;
 use cw_core::domain::hierarchy::{Initiative, Phase, Plan, Project, Task, TaskState};
 use cw_core::domain::ids::{InitiativeId, PhaseId, PlanId, TaskId};
 use cw_core::domain::money::Usd;
@@ -170,7 +171,7 @@ impl<'s> Tasks<'s> {
             },
             error: task.error.clone().filter(|_| is_stuck(&task.state)),
             project: around.project.map(|project| project.name.clone()),
-            note: note(task, agent, around.initiative),
+            note: note(task, agent, around.initiative).or_else(|| held(state, task, status)),
         }
     }
 }
@@ -263,6 +264,13 @@ fn note(task: &Task, agent: Option<&Agent>, initiative: Option<&Initiative>) -> 
         }
         _ => None,
     }
+}
+
+/// Why a task waits that nothing was asked about.
+fn held(state: &State, task: &Task, status: TaskStatus) -> Option<String> {
+    let waits = status == TaskStatus::Waiting && !state.index().asks(task.id);
+    let hold = waits.then(|| hold(state, task))??;
+    Some(hold.told())
 }
 
 fn named<E: cw_core::domain::state::Entity + 'static>(

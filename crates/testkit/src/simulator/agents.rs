@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use cw_core::domain::ids::{AgentId, InitiativeId, MessageId, TaskId, TurnId};
+use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::{Turn, TurnKind, Verdict};
 
 use super::chance::Chance;
@@ -90,6 +91,12 @@ impl Run {
             printed: 0,
         }
     }
+
+    /// Its program is not let in: it hears nothing of what it is told.
+    #[must_use]
+    pub(super) fn is_kept_out(&self) -> bool {
+        matches!(self.acts.back(), Some(Act::End(Verdict::Auth { .. })))
+    }
 }
 
 /// How wild a run is.
@@ -130,8 +137,18 @@ pub(super) fn script(chance: &mut Chance, temper: Temper, task: TaskId) -> VecDe
         180..=194 => Act::End(Verdict::SessionUnknown),
         195..=214 => Act::End(Verdict::Asked),
         215..=219 => Act::End(Verdict::Stopped),
+        220..=234 => Act::End(Verdict::Auth {
+            why: "not logged in".into(),
+        }),
+        235..=244 => {
+            let until = Timestamp(i64::try_from(chance.below(600_000)).unwrap_or(0));
+            Act::End(Verdict::Limit { until: Some(until) })
+        }
         _ => Act::End(Verdict::Done),
     };
+    if matches!(last, Act::End(Verdict::Auth { .. })) {
+        acts.clear();
+    }
     acts.push_back(last);
     acts
 }

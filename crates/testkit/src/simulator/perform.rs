@@ -3,6 +3,7 @@
 
 use cw_core::app::Outcome;
 use cw_core::domain::effect::{Effect, EffectKind, LandMode};
+use cw_core::domain::held::Owner;
 use cw_core::domain::hierarchy::{Initiative, Task};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, TaskId, TurnId};
 use cw_core::domain::oid::Oid;
@@ -12,6 +13,7 @@ use cw_core::domain::work::{Agent, GateReport, Merge, MergeState, Turn, TurnKind
 use super::Broken;
 use super::agents::Run;
 use super::git::{Branch, CommitNo, File, Moved, commit_no, oid};
+use super::user::KEY;
 use super::world::{Limits, World};
 
 /// An effect with all that its performer needs.
@@ -32,7 +34,7 @@ enum Ask {
         bounce: bool,
         base: Option<Oid>,
     },
-    Start(Box<Run>, Limits),
+    Start(Box<Run>, Limits, Vec<Owner>),
     Stop(TurnId),
     Collect(AgentId),
     Trial {
@@ -92,7 +94,8 @@ fn ask(state: &State, kind: EffectKind) -> Option<Ask> {
                 .filter_map(Initiative::limit)
                 .fold(project, u32::max);
             let limits = Limits { project: most, own };
-            Ask::Start(Box::new(Run::new(turn, agent.initiative)), limits)
+            let run = Box::new(Run::new(turn, agent.initiative));
+            Ask::Start(run, limits, givers(state, turn.task))
         }
         EffectKind::StopTurn(id) => Ask::Stop(id),
         // No program of the simulation asks by itself.
@@ -104,6 +107,22 @@ fn ask(state: &State, kind: EffectKind) -> Option<Ask> {
         EffectKind::Release(id) => Ask::Release(id),
         EffectKind::Land(id, mode) => Ask::Land(id, mode),
     })
+}
+
+/// What the value that a task's agent was given belongs to.
+fn givers(state: &State, task: TaskId) -> Vec<Owner> {
+    let Some(task) = state.get::<Task>(task) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if !task.passed.given.is_empty() {
+        found.push(Owner::Task(task.id));
+    }
+    let initiative = state.get::<Initiative>(task.initiative);
+    if initiative.is_some_and(|row| !row.passed.given.is_empty()) {
+        found.push(Owner::Initiative(task.initiative));
+    }
+    found
 }
 
 fn trial(state: &State, id: MergeId) -> Option<Ask> {
@@ -146,7 +165,7 @@ fn advance(state: &State, id: MergeId) -> Option<Ask> {
 /// When it shows that an invariant is broken.
 pub(super) fn perform(world: &mut World, job: &Job) -> Result<Outcome, Broken> {
     // A run folder that says "begun" is believed before anything else is tried.
-    let begun = matches!(&job.ask, Ask::Start(run, _) if world.runs.contains_key(&run.turn));
+    let begun = matches!(&job.ask, Ask::Start(run, ..) if world.runs.contains_key(&run.turn));
     if !begun && let Some(failure) = world.fault(job.effect.kind) {
         return Ok(failure);
     }
@@ -159,7 +178,11 @@ pub(super) fn perform(world: &mut World, job: &Job) -> Result<Outcome, Broken> {
             bounce,
             base,
         } => prepare(world, *agent, *initiative, *bounce, base.clone()),
-        Ask::Start(run, limits) => {
+        Ask::Start(run, limits, givers) => {
+            let has = givers.is_empty() || givers.iter().any(|one| world.keys.contains(one));
+            if !has && !world.runs.contains_key(&run.turn) {
+                return Ok(Outcome::Lacking(vec![KEY.into()]));
+            }
             world.start(run, *limits)?;
             Outcome::Done
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cw_core::app::{Command, Outcome, Reply, Signal};
-use cw_core::domain::config::Config;
+use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::EffectKind;
 use cw_core::domain::hierarchy::{Initiative, Task};
 use cw_core::domain::ids::ProjectId;
@@ -16,7 +16,7 @@ use super::git::Branch;
 use super::perform::perform;
 use super::server::{Receipt, Server};
 use super::store::Ledger;
-use super::user::{User, facts};
+use super::user::{KEY, User, facts};
 use super::watch::{self, Watch};
 use super::world::World;
 use super::{Broken, Mutant, Report, Setup, plans};
@@ -68,7 +68,13 @@ impl Sim {
             }
         }
         let small = |chance: &mut Chance, most| u32::try_from(chance.between(1, most)).unwrap_or(1);
+        let script = AgentConfig {
+            kind: "script".into(),
+            pass_env: vec![KEY.into()],
+            ..AgentConfig::default()
+        };
         let config = Config {
+            agents: [("script".to_owned(), script)].into(),
             max_agents: small(&mut chance, 8),
             default_agent: if priced { "claude" } else { "script" }.into(),
             budget: (priced && money.hits(400)).then(|| plans::cents(&mut money, 900)),

@@ -115,6 +115,7 @@ impl Sim {
         self.met("server killed");
         self.note(|| "the server is killed".into());
         self.ledger.crash();
+        self.world.keys.clear();
         self.unheard(&server.receipts);
         for run in self.world.runs.values_mut() {
             run.followed = false;
@@ -294,7 +295,11 @@ impl Sim {
 
     /// What the user asks the server for.
     pub(super) fn command(&mut self, command: Command) -> Result<bool, Broken> {
-        let receipt = match &command {
+        let plain = match &command {
+            Command::Passing(_, inner) => inner,
+            other => other,
+        };
+        let receipt = match plain {
             Command::SkipTask(task) => Some(Receipt::Satisfied(*task)),
             Command::Approve(task) => self.approval(*task),
             Command::Answer(message, text) => {
@@ -327,7 +332,12 @@ impl Sim {
             _ => None,
         });
         self.watch.claimed = claims.collect();
-        let done = self.decide(Signal::Command(command))?.is_ok();
+        let reply = self.decide(Signal::Command(command))?;
+        let done = reply.is_ok();
+        if let Ok(Reply::Passed(handed, _)) = reply {
+            let owners = handed.into_iter().map(|one| one.owner);
+            self.world.keys.extend(owners);
+        }
         self.watch.claimed.clear();
         if done {
             for receipt in receipts {

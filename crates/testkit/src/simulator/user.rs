@@ -2,9 +2,11 @@
 //! answers, approves and tries again until all is done.
 
 use cw_core::app::{
-    ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP, ANSWER_STOP, Command, NewTask, StartFacts, TaskEdit,
+    ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_GO_ON, ANSWER_SKIP, ANSWER_STOP, ANSWER_WITHOUT, Command,
+    NewTask, StartFacts, TaskEdit,
 };
 use cw_core::domain::effect::LandMode;
+use cw_core::domain::held::missed;
 use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Project, Task, TaskSpec, TaskState,
 };
@@ -17,6 +19,9 @@ use cw_core::domain::work::{Agent, Message, MessageStatus, Party, Quandary, Turn
 use super::chance::Chance;
 use super::git::{Branch, Git, oid};
 use super::plans;
+
+/// The variable whose value the user's agents want.
+pub(super) const KEY: &str = "KEY";
 
 /// What the user knows.
 pub(super) struct User {
@@ -78,8 +83,25 @@ impl User {
         self.row(state.all::<Initiative>().map(|row| row.id))
     }
 
-    /// Something to do now, sensible or not.
+    /// Something to do now, sensible or not, in a shell that has the key set or not.
     pub(super) fn wild(&mut self, state: &State, git: &Git) -> Option<Command> {
+        let command = self.idea(state, git)?;
+        let begins = matches!(
+            command,
+            Command::Start(..)
+                | Command::Spawn { .. }
+                | Command::Unhold(_)
+                | Command::RetryTask(_)
+                | Command::ResumeAgent(_)
+        );
+        Some(if begins && self.chance.hits(300) {
+            passing(command)
+        } else {
+            command
+        })
+    }
+
+    fn idea(&mut self, state: &State, git: &Git) -> Option<Command> {
         let project = state.all::<Project>().next()?.id;
         let text = |number: u64| format!("a word «{number}»");
         Some(match self.chance.below(100) {
@@ -134,10 +156,13 @@ impl User {
 
     fn answer_to(&mut self, state: &State, id: MessageId) -> Command {
         let about = state.get::<Message>(id).and_then(|row| row.about);
-        if about == Some(Quandary::Budget) {
-            return Command::Answer(id, self.word_about_money());
-        }
         let bounced = about == Some(Quandary::Bounces);
+        match about {
+            Some(Quandary::Budget) => return Command::Answer(id, self.word_about_money()),
+            Some(Quandary::Login) => return Command::Answer(id, ANSWER_GO_ON.to_owned()),
+            Some(Quandary::Values) => return Command::Answer(id, ANSWER_WITHOUT.to_owned()),
+            _ => {}
+        }
         let text = match self.chance.below(8) {
             0..=4 if bounced => ANSWER_AGAIN.to_owned(),
             5 if bounced => ANSWER_SKIP.to_owned(),
@@ -217,6 +242,9 @@ impl User {
             if project.held || holds {
                 all.push(Command::Unhold(project.id));
             }
+            if !missed(state, project.id).is_empty() && self.chance.hits(700) {
+                all.push(passing(Command::Unhold(project.id)));
+            }
         }
         for row in state.all::<Initiative>() {
             match row.status {
@@ -258,6 +286,11 @@ impl User {
             _ => return None,
         })
     }
+}
+
+/// The command of a user whose shell has the key set.
+fn passing(command: Command) -> Command {
+    Command::Passing(vec![KEY.to_owned()], Box::new(command))
 }
 
 /// What is found in the repository before a start.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cw_core::app::Outcome;
 use cw_core::domain::effect::EffectKind;
+use cw_core::domain::held::Owner;
 use cw_core::domain::ids::{AgentId, InitiativeId, MessageId, TaskId, TurnId};
 use cw_core::domain::work::{TurnKind, Verdict};
 
@@ -42,6 +43,8 @@ pub(super) struct World {
     pub(super) delivered: BTreeMap<u64, u32>,
     /// Questions whose answer the server took, and its number.
     pub(super) answered: BTreeMap<MessageId, u64>,
+    /// Whose values the server has in its memory.
+    pub(super) keys: BTreeSet<Owner>,
     /// Where each integration branch was last.
     tips: BTreeMap<InitiativeId, CommitNo>,
     /// The dice of the world.
@@ -68,6 +71,7 @@ impl World {
             begun: BTreeMap::new(),
             delivered: BTreeMap::new(),
             answered: BTreeMap::new(),
+            keys: BTreeSet::new(),
             tips: BTreeMap::new(),
             chance,
             temper: Temper {
@@ -129,7 +133,7 @@ impl World {
         if run.resumes && run.acts.back() == Some(&unknown) {
             // It knows no such session: it reads nothing and does nothing.
             run.acts = [unknown].into();
-        } else {
+        } else if !run.is_kept_out() {
             self.deliver(&run.prompt)?;
         }
         self.alive.insert(run.turn);
@@ -183,17 +187,23 @@ impl World {
 
     /// Stops a run with its whole tree; returns when nothing of it is left.
     pub(super) fn stop(&mut self, turn: TurnId) {
-        let unknown = Act::End(Verdict::SessionUnknown);
-        let run = self.runs.get(&turn);
-        // It never got as far as to read what it was told.
-        let lost = run.is_some_and(|run| run.resumes && run.acts.front() == Some(&unknown));
-        let verdict = match lost {
-            true => Verdict::SessionUnknown,
-            false => Verdict::Stopped,
+        let Some(run) = self
+            .runs
+            .get(&turn)
+            .filter(|run| self.alive.contains(&run.turn))
+        else {
+            return;
         };
-        if self.alive.contains(&turn) {
-            self.end(turn, verdict);
-        }
+        let unknown = Act::End(Verdict::SessionUnknown);
+        // It never got as far as to read what it was told.
+        let lost = run.resumes && run.acts.front() == Some(&unknown);
+        // Who was not let in has heard nothing, however it ends.
+        let verdict = match run.acts.back() {
+            _ if lost => Verdict::SessionUnknown,
+            Some(Act::End(verdict)) if run.is_kept_out() => verdict.clone(),
+            _ => Verdict::Stopped,
+        };
+        self.end(turn, verdict);
     }
 
     /// A run's process comes to its end.

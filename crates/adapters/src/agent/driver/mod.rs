@@ -72,6 +72,8 @@ pub(super) enum Reaction {
     Send(String),
     /// The end of its standard input.
     CloseStdin,
+    /// Nothing more: it is ended, for the reason in this word.
+    Stop(&'static str),
 }
 
 /// One kind of agent program.
@@ -130,6 +132,9 @@ pub(super) const LINGERED: &str = "lingered";
 /// Why a program is stopped whose turn cost more than it may. The last costs come with the end of
 /// a turn: one that was over by then is no less done.
 const OVER_BUDGET: &str = "budget";
+
+/// The word given to a stop of a program that is not let in and would try for minutes.
+pub(super) const KEPT_OUT: &str = "kept-out";
 
 /// The driver of a kind.
 pub(super) fn driver(kind: &str) -> Option<&'static dyn Driver> {

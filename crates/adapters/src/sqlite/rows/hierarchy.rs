@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cw_core::domain::held::PassedEnv;
 use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
@@ -36,6 +37,7 @@ table!(Initiative in "initiatives" {
     agent => [agent],
     budget => [budget],
     budget_raised => [budget_raised],
+    passed => [env_given, env_lost],
     status => [status],
     adhoc => [adhoc],
     cut => [cut],
@@ -83,6 +85,7 @@ table!(Task in "tasks" {
     attempts => [attempts],
     bounces => [bounces],
     agent => [agent_id],
+    passed => [env_given, env_lost],
     approved => [approved],
     summary => [summary],
     error => [error],
@@ -172,6 +175,20 @@ impl Stored for Arc<TaskSpec> {
             timeout: from.one()?,
             attempts: from.one()?,
         }))
+    }
+}
+
+impl Stored for PassedEnv {
+    fn write(&self, to: &mut Binder<'_, '_>) -> Result<(), Fault> {
+        self.given.write(to)?;
+        self.lost.write(to)
+    }
+
+    fn read(from: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(Self {
+            given: from.one()?,
+            lost: from.one()?,
+        })
     }
 }
 

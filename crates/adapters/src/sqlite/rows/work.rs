@@ -25,6 +25,7 @@ table!(Agent in "agents" {
     head => [head],
     token => [token],
     stopped => [stopped],
+    stalls => [stalls],
     activity => [activity],
     turns => [turns],
     cost => [cost],
@@ -66,6 +67,7 @@ table!(Message in "messages" {
     answer => [answer],
     delivered => [delivered],
     about => [about],
+    holds => [holds],
     request => [request_turn, request_reply, request_name, request_tool, request_parts],
     created_at => [created_at],
     answered_at => [answered_at],
@@ -117,6 +119,8 @@ words! {
     Quandary {
         Bounces = "bounces",
         Budget = "budget",
+        Login = "login",
+        Values = "values",
     }
     MergeState {
         Queued = "queued",
@@ -173,6 +177,7 @@ fn write_verdict(verdict: Option<&Verdict>, to: &mut Binder<'_, '_>) -> Result<(
         Some(Verdict::Asked) => (Some("asked"), None, None),
         Some(Verdict::Failed { why, fatal }) => (Some("failed"), Some((&**why, *fatal)), None),
         Some(Verdict::Limit { until }) => (Some("limit"), None, *until),
+        Some(Verdict::Auth { why }) => (Some("auth"), Some((&**why, false)), None),
         Some(Verdict::SessionUnknown) => (Some("session-unknown"), None, None),
         Some(Verdict::Stopped) => (Some("stopped"), None, None),
         Some(Verdict::Crashed) => (Some("crashed"), None, None),
@@ -198,6 +203,9 @@ fn read_verdict(from: &mut Fields<'_>) -> Result<Option<Verdict>, Fault> {
             fatal: fatal.unwrap_or_default(),
         }),
         Some("limit") => Some(Verdict::Limit { until }),
+        Some("auth") => Some(Verdict::Auth {
+            why: why.unwrap_or_default(),
+        }),
         Some("session-unknown") => Some(Verdict::SessionUnknown),
         Some("stopped") => Some(Verdict::Stopped),
         Some("crashed") => Some(Verdict::Crashed),

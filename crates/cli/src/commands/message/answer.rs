@@ -38,6 +38,7 @@ impl AnswerArgs {
             id: self.id,
             text: None,
             option: None,
+            env: session.wanted_env()?,
         };
         let mut read = None;
         match (self.option, self.verbatim) {

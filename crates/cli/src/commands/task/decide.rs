@@ -48,11 +48,13 @@ pub(crate) struct RetryArgs {
 impl RetryArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         let text = self.text.as_deref().map(input::text).transpose()?;
+        let env = session.wanted_env()?;
         let input = |id: &str| {
             Ok(TaskRetryInput {
                 dir: session.dir()?,
                 id: id.to_owned(),
                 text: text.clone(),
+                env: env.clone(),
             })
         };
         let tasks = each::<TaskRetry, _>(session, &self.task, input, |list| list.tasks)?;

@@ -100,6 +100,12 @@ pub(crate) fn history(turns: &[TurnView], page: &mut Page) {
         ]);
     }
     page.table(&table);
+    for turn in turns.iter().filter(|turn| turn.output_cut) {
+        page.faint(format!(
+            "turn {} printed more than is kept; the rest was dropped",
+            turn.number
+        ));
+    }
 }
 
 /// Draws what was spawned: the name alone, for scripts; the rest is one command away.

@@ -68,6 +68,14 @@ fn telling(event: &EventView) -> Option<String> {
             None | Some("start") => format!("{agent} starts"),
             Some(kind) => format!("{agent} goes on ({kind})"),
         },
+        "agent.retrying" => {
+            let after = event.data["in_s"].as_u64().unwrap_or(0);
+            let head = format!("{agent} waits for its API and tries again in {after} s");
+            because(&head, "error")
+        }
+        "agent.kept-out" => because(&format!("{agent} was not let in"), "error"),
+        "agent.nudged" => because(&format!("{agent} is nudged"), "error"),
+        "agent.output-cut" => format!("{agent} has printed more than is kept; the rest is dropped"),
         "agent.reported-done" => because("done", "summary"),
         "agent.stopped" => format!("{agent} stopped{}", resumed(event)),
         "merge.bounced" => match text("conflicts") {

@@ -107,7 +107,7 @@ fn entries(git: &Path) -> Vec<String> {
 }
 
 /// Every file below a folder, with its bytes, in order of its path.
-pub(super) fn everything_under(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn everything_under(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };

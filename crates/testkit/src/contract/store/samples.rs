@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cw_core::domain::duration::Seconds;
 use cw_core::domain::effect::{Effect, EffectKind, LandMode};
 use cw_core::domain::graph::{Needs, Node};
+use cw_core::domain::held::PassedEnv;
 use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
@@ -97,6 +98,7 @@ fn initiatives() -> impl Iterator<Item = Initiative> {
             agent: some(n, "claude".into()),
             budget: some(n, Usd(20_000_001)),
             budget_raised: some(n + 1, Usd(40_000_001)),
+            passed: passed(n),
             status,
             adhoc: n == 2,
             cut: n > 3,
@@ -107,6 +109,13 @@ fn initiatives() -> impl Iterator<Item = Initiative> {
             started_at: some(n, Timestamp(WHEN.0 + 1)),
             ended_at: some(n, Timestamp(WHEN.0 + 2)),
         })
+}
+
+fn passed(n: u64) -> PassedEnv {
+    PassedEnv {
+        given: after(n).unwrap_or_default(),
+        lost: after(n + 1).unwrap_or_default(),
+    }
 }
 
 /// No list, an empty one, and one with words.
@@ -181,6 +190,7 @@ fn task(n: u64, state: TaskState) -> Task {
         attempts: small + 40,
         bounces: small + 50,
         agent: some(n, AgentId(n % 2 + 1)),
+        passed: passed(n),
         approved: n.is_multiple_of(2),
         summary: some(n, "done\nwell".into()),
         error: some(n + 1, "it failed".into()),
@@ -248,6 +258,7 @@ fn agents() -> impl Iterator<Item = Agent> {
         head: some(n + 1, Oid::new("d".repeat(64)).expect("64 hex digits")),
         token: format!("secret-{n}"),
         stopped: n == 1,
+        stalls: u32::try_from(n).expect("small"),
         activity: format!("reading {n}"),
         turns: 4,
         cost: Usd(123_456 + n),
@@ -271,6 +282,9 @@ fn turns() -> impl Iterator<Item = Turn> {
             fatal: false,
         },
         Verdict::Limit { until: None },
+        Verdict::Auth {
+            why: "not logged in".into(),
+        },
         Verdict::Limit { until: Some(WHEN) },
         Verdict::SessionUnknown,
         Verdict::Stopped,
@@ -339,7 +353,14 @@ fn messages() -> impl Iterator<Item = Message> {
         status: [Open, Answered, Read][(n % 3) as usize],
         answer: some(n, "argon2".into()),
         delivered: [None, Some(0.into()), Some(3.into())][(n % 3) as usize],
-        about: [None, Some(Quandary::Bounces), Some(Quandary::Budget)][(n % 3) as usize],
+        about: [
+            None,
+            Some(Quandary::Bounces),
+            Some(Quandary::Login),
+            Some(Quandary::Values),
+            Some(Quandary::Budget),
+        ][(n % 5) as usize],
+        holds: some(n, "claude".into()),
         request: some(
             n,
             Request {

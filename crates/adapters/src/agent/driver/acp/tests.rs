@@ -25,7 +25,7 @@ fn talk(order: &TurnOrder, lines: &[LogLine]) -> Told {
         match reading.reaction {
             Some(Reaction::Send(line)) => told.sent.push(serde_json::from_str(&line).unwrap()),
             Some(Reaction::CloseStdin) => told.closed = true,
-            None => {}
+            Some(Reaction::Stop(_)) | None => {}
         }
     }
     told

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::super::json::{Heard, detail, hear, list, one_line, owned, text};
 use super::super::{
-    Driver, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly, ended_before_stop,
-    settled_by_exit,
+    Driver, KEPT_OUT, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly,
+    ended_before_stop, settled_by_exit,
 };
 use super::usage::Meter;
 use super::{ASK_TOOL, Claude, refuse_control};
@@ -31,6 +31,8 @@ pub(super) struct Output {
     words: LastWords,
     denied: Vec<String>,
     limit_until: Option<Timestamp>,
+    /// It was not let in, and would try again for minutes.
+    kept_out: Option<String>,
 }
 
 /// The last result.
@@ -55,11 +57,13 @@ impl Output {
             words: LastWords::default(),
             denied: Vec::new(),
             limit_until: None,
+            kept_out: None,
         }
     }
 
     fn object(&mut self, object: &Value, line: &LogLine) -> Reading {
         let events = match text(object, "type") {
+            "system" if is_kept_out(object) => return self.keep_out(object),
             "system" => self.system(object),
             "assistant" => self.assistant(object),
             "rate_limit_event" => self.limit(&object["rate_limit_info"]),
@@ -78,14 +82,22 @@ impl Output {
         }
     }
 
+    /// Trying again does not help who is not let in: the first refusal is the last.
+    fn keep_out(&mut self, object: &Value) -> Reading {
+        let why = format!("the API answers {}", retried(object));
+        self.kept_out = Some(why);
+        Reading {
+            events: self.system(object),
+            reaction: Some(Reaction::Stop(KEPT_OUT)),
+        }
+    }
+
     fn system(&mut self, object: &Value) -> Vec<AgentEvent> {
         match text(object, "subtype") {
             "init" => self.init(object),
             "api_retry" => {
-                let status = object["error_status"].as_u64();
-                let status = status.map(|code| format!(" ({code})")).unwrap_or_default();
                 let delay = Duration::from_millis(object["retry_delay_ms"].as_u64().unwrap_or(0));
-                let why = format!("{}{status}", one_line(object, "error"));
+                let why = retried(object);
                 vec![AgentEvent::Retrying { delay, why }]
             }
             "permission_denied" => vec![self.deny(one_line(object, "tool_name"))],
@@ -297,6 +309,11 @@ impl Reader for Output {
 
     fn verdict(&self, exit: &Exit) -> Verdict {
         let lingered = ended_before_stop(exit, !self.open);
+        let kept_out = exit.stopped.as_deref() == Some(KEPT_OUT);
+        if let Some(why) = self.kept_out.clone().filter(|_| kept_out) {
+            let hint = LOGIN_HINT.to_owned();
+            return Verdict::Auth { why, hint };
+        }
         match (&self.last, settled_by_exit(exit)) {
             (Some(last), Some(_)) if lingered => self.of_result(last),
             (_, Some(settled)) => settled,
@@ -319,6 +336,18 @@ impl Last {
             .iter()
             .any(|phrase| self.text.to_lowercase().contains(phrase))
     }
+}
+
+/// Whether the program says that the API refused its credentials.
+fn is_kept_out(object: &Value) -> bool {
+    text(object, "subtype") == "api_retry" && object["error_status"] == 401
+}
+
+/// What a request to the API came to.
+fn retried(object: &Value) -> String {
+    let status = object["error_status"].as_u64();
+    let status = status.map(|code| format!(" ({code})")).unwrap_or_default();
+    format!("{}{status}", one_line(object, "error"))
 }
 
 fn is_unknown_session(text: &str) -> bool {

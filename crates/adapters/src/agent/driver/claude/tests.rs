@@ -307,9 +307,54 @@ fn being_kept_out_says_how_to_get_in() {
     assert!(
         matches!(told.reader.verdict(&exit(1)), Verdict::Auth { hint, .. } if hint.contains("pass_env"))
     );
-    let retries = play("api-401").events;
+}
+
+#[test]
+fn who_is_not_let_in_is_ended_at_the_first_refusal() {
+    let lines = recorded("api-401");
+    let told = read(&lines[..2], Permissions::Ask);
     let retry = |e: &AgentEvent| matches!(e, AgentEvent::Retrying { why, .. } if why == "authentication_failed (401)");
-    assert_eq!(retries.iter().filter(|e| retry(e)).count(), 8);
+    assert_eq!(told.events.iter().filter(|e| retry(e)).count(), 1);
+    assert_eq!(told.reactions, [Reaction::Stop("kept-out")]);
+    let stopped = |why: &str| Exit {
+        stopped: Some(why.into()),
+        ..Exit::default()
+    };
+    assert!(matches!(
+        told.reader.verdict(&stopped("kept-out")),
+        Verdict::Auth { why, hint } if why.contains("401") && hint.contains("pass_env")
+    ));
+    assert!(matches!(
+        told.reader.verdict(&stopped("user")),
+        Verdict::Stopped { .. }
+    ));
+    // Whatever passes is waited for.
+    for name in ["api-429", "api-529-fallback", "connection-reset", "api-500"] {
+        let stops = |r: &Reaction| matches!(r, Reaction::Stop(_));
+        assert!(!play(name).reactions.iter().any(stops), "{name}");
+    }
+}
+
+#[test]
+fn an_api_that_fails_for_a_while_is_told_and_is_no_reason_to_give_up() {
+    for (name, said) in [
+        ("api-500", "server_error (500)"),
+        ("api-529", "overloaded (529)"),
+        ("api-429", "rate_limit (429)"),
+        ("connection-reset", "unknown"),
+    ] {
+        let told = play(name);
+        let retry = |e: &AgentEvent| matches!(e, AgentEvent::Retrying { why, .. } if why == said);
+        assert!(told.events.iter().any(retry), "{name}");
+        let verdict = told.reader.verdict(&exit(1));
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Failed { fatal: false, .. } | Verdict::Limit { .. }
+            ),
+            "{name}: {verdict:?}"
+        );
+    }
 }
 
 #[test]

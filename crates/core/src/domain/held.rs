@@ -1,0 +1,231 @@
+//! What keeps agents of a kind from starting turns: a program that was not let in, values that
+//! went with the server's memory. Both follow from the rows: whatever mends them lets go.
+
+use std::collections::BTreeSet;
+
+use super::hierarchy::{Initiative, Task};
+use super::ids::{InitiativeId, MessageId, ProjectId, TaskId};
+use super::plan::TaskKind;
+use super::state::State;
+use super::work::{Agent, Message, MessageStatus, Quandary};
+
+/// What the values of environment variables were handed over for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Owner {
+    /// Everything of an initiative.
+    Initiative(InitiativeId),
+    /// A task alone, as one that was spawned.
+    Task(TaskId),
+}
+
+/// The variables whose values were handed over, by name. The values are in the server's memory
+/// and nowhere else.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PassedEnv {
+    /// Those that were handed over.
+    pub given: Vec<String>,
+    /// Those among them whose values are gone.
+    pub lost: Vec<String>,
+}
+
+impl PassedEnv {
+    /// Takes note of values that were handed over; with `anew`, values that were there before
+    /// and are not among them are gone for good, and not waited for.
+    pub fn give(&mut self, names: &[String], anew: bool) {
+        self.lost.retain(|name| !names.contains(name));
+        if anew {
+            self.given.clone_from(&self.lost);
+        }
+        for name in names {
+            if !self.given.contains(name) {
+                self.given.push(name.clone());
+            }
+        }
+        self.given.sort();
+    }
+
+    /// Takes note that values are gone.
+    pub fn lose(&mut self, gone: impl Fn(&String) -> bool) {
+        self.lost = self
+            .given
+            .iter()
+            .filter(|name| gone(name))
+            .cloned()
+            .collect();
+    }
+
+    /// Does without what is gone.
+    pub fn forgo(&mut self) {
+        let lost = std::mem::take(&mut self.lost);
+        self.given.retain(|name| !lost.contains(name));
+    }
+}
+
+/// Why a task's agent starts no turn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// An agent of the same table was not let in; this message tells the user.
+    Login(MessageId),
+    /// Values that its program was given are gone: these.
+    Values(Vec<String>),
+}
+
+impl Hold {
+    /// The same in a line for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Login(message) => format!("waits for a login: see message {message}"),
+            Self::Values(names) => format!(
+                "waits for the values of {}, which went with a restart of the server: `cw resume` \
+                 in a shell that has them set",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
+/// The table of `cw.toml` that a task's agent has, or will have.
+#[must_use]
+pub fn table(state: &State, task: &Task) -> Option<String> {
+    if let Some(agent) = task.agent.and_then(|id| state.get::<Agent>(id)) {
+        return Some(agent.config.clone());
+    }
+    let initiative = state.get::<Initiative>(task.initiative)?;
+    let named = task.spec.agent.as_ref().or(initiative.agent.as_ref());
+    let default = || Some(state.config(initiative.project)?.default_agent.clone());
+    named.cloned().or_else(default)
+}
+
+/// What keeps a task's agent from starting turns.
+#[must_use]
+pub fn hold(state: &State, task: &Task) -> Option<Hold> {
+    let initiative = state.get::<Initiative>(task.initiative)?;
+    let lost = !(task.passed.lost.is_empty() && initiative.passed.lost.is_empty());
+    if !lost && !state.index().holds(initiative.project) {
+        return None;
+    }
+    let table = table(state, task)?;
+    if let Some(message) = state.index().held_by(initiative.project, &table) {
+        return Some(Hold::Login(message));
+    }
+    let wanted = state.config(initiative.project)?.agent(&table)?.pass_env;
+    let names: Vec<String> = missing(task, initiative)
+        .filter(|name| wanted.contains(name))
+        .cloned()
+        .collect();
+    (!names.is_empty()).then_some(Hold::Values(names))
+}
+
+/// The values that are gone: what a task has of its own goes before its initiative's.
+fn missing<'r>(task: &'r Task, initiative: &'r Initiative) -> impl Iterator<Item = &'r String> {
+    let inherited = initiative.passed.lost.iter();
+    let own = |name: &&String| !task.passed.given.contains(name);
+    task.passed.lost.iter().chain(inherited.filter(own))
+}
+
+/// The names among `wanted` whose values a task's agent was given.
+#[must_use]
+pub fn given(task: &Task, initiative: &Initiative, wanted: &[String]) -> Vec<String> {
+    let given =
+        |name: &&String| task.passed.given.contains(name) || initiative.passed.given.contains(name);
+    wanted.iter().filter(given).cloned().collect()
+}
+
+/// The names that agents of these tasks want and were never given, in order.
+#[must_use]
+pub fn ungiven<'t>(state: &State, tasks: impl Iterator<Item = &'t Task>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for task in tasks.filter(|task| !task.state.is_closed() && task.spec.kind == TaskKind::Work) {
+        let Some(initiative) = state.get::<Initiative>(task.initiative) else {
+            continue;
+        };
+        let config = state.config(initiative.project);
+        let agent = config
+            .zip(table(state, task))
+            .and_then(|(c, t)| c.agent(&t));
+        let wanted = agent.map(|agent| agent.pass_env).unwrap_or_default();
+        let has = given(task, initiative, &wanted);
+        found.extend(wanted.into_iter().filter(|name| !has.contains(name)));
+    }
+    found.into_iter().collect()
+}
+
+/// What in a project lost values that it may still want, and which.
+#[must_use]
+pub fn losers(state: &State, project: ProjectId) -> Vec<(Owner, Vec<String>)> {
+    let mut found = Vec::new();
+    for id in state.index().initiatives_of(project) {
+        let Some(row) = state.get::<Initiative>(id).filter(|row| row.is_open()) else {
+            continue;
+        };
+        if !row.passed.lost.is_empty() {
+            found.push((Owner::Initiative(id), row.passed.lost.clone()));
+        }
+        let own = |task: &&Task| !task.passed.lost.is_empty() && !task.state.is_closed();
+        let tasks = state.tasks_of(id).filter(own);
+        found.extend(tasks.map(|task| (Owner::Task(task.id), task.passed.lost.clone())));
+    }
+    found
+}
+
+/// The open question about values that a project's agents wait for.
+#[must_use]
+pub fn values_question(state: &State, project: ProjectId) -> Option<MessageId> {
+    let asks = |message: &&Message| {
+        message.about == Some(Quandary::Values)
+            && message.project == project
+            && message.status == MessageStatus::Open
+    };
+    state
+        .all::<Message>()
+        .rev()
+        .find(asks)
+        .map(|message| message.id)
+}
+
+/// The names of the values that agents of a project wait for, in order.
+#[must_use]
+pub fn missed(state: &State, project: ProjectId) -> Vec<String> {
+    let Some(config) = state.config(project) else {
+        return Vec::new();
+    };
+    let wanted = |name: &String| config.agents.values().any(|a| a.pass_env.contains(name));
+    let lost = losers(state, project)
+        .into_iter()
+        .flat_map(|(_, lost)| lost);
+    let names: BTreeSet<String> = lost.filter(wanted).collect();
+    names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &str) -> Vec<String> {
+        words.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_values_that_were_given_are_missed() {
+        let mut passed = PassedEnv::default();
+        passed.lose(|_| true);
+        assert_eq!(passed, PassedEnv::default());
+        passed.give(&names("B A"), true);
+        passed.lose(|_| true);
+        assert_eq!(passed.lost, names("A B"));
+        passed.give(&names("A"), true);
+        assert_eq!((&passed.given, &passed.lost), (&names("A B"), &names("B")));
+        passed.give(&names("C"), false);
+        passed.forgo();
+        assert_eq!((passed.given, passed.lost), (names("A C"), names("")));
+    }
+
+    #[test]
+    fn another_call_that_brings_values_takes_the_place_of_all_before() {
+        let mut passed = PassedEnv::default();
+        passed.give(&names("A B"), true);
+        passed.give(&names("C"), true);
+        assert_eq!(passed.given, names("C"));
+    }
+}
