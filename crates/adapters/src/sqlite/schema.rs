@@ -37,6 +37,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0005_run_limits",
         sql: include_str!("migrations/0005_run_limits.sql"),
     },
+    Migration {
+        name: "0008_messages",
+        sql: include_str!("migrations/0008_messages.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

@@ -1,5 +1,5 @@
 //! Questions, answers and notes: each question is answered exactly once, each answer and note
-//! reaches its agent exactly once.
+//! reaches its agent exactly once, in the order in which it was said.
 
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, Task, TaskState};
@@ -10,7 +10,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Refusal, Reply};
-use super::{request, task, tasks, turn};
+use super::{note, request, task, tasks, turn};
 
 /// The longest message, in bytes.
 pub(super) const MOST: usize = 64 * 1024;
@@ -32,6 +32,7 @@ pub(super) struct Draft {
     pub(super) options: Vec<String>,
     pub(super) about: Option<Quandary>,
     pub(super) request: Option<Request>,
+    pub(super) key: Option<String>,
 }
 
 pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
@@ -48,6 +49,9 @@ pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
         status: MessageStatus::Open,
         answer: None,
         delivered: None,
+        passed: None,
+        key: draft.key,
+        revoked: false,
         about: draft.about,
         request: draft.request,
         created_at: tx.now,
@@ -70,13 +74,41 @@ fn sized(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+/// The longest name of a call, in bytes.
+const KEY: usize = 100;
+
+/// What an agent asked or said by a call of this name before.
+fn said_before(tx: &Txn, agent: AgentId, key: Option<&str>) -> Result<Option<MessageId>, Refusal> {
+    let Some(key) = key else {
+        return Ok(None);
+    };
+    if key.is_empty() || key.len() > KEY {
+        return Err(Refusal::usage(format!(
+            "the key of a call has 1 to {KEY} bytes"
+        )));
+    }
+    let own = |message: &&Message| {
+        message.key.as_deref() == Some(key) && message.from == Party::Agent(agent)
+    };
+    Ok(tx
+        .state()
+        .all::<Message>()
+        .rev()
+        .find(own)
+        .map(|known| known.id))
+}
+
 /// An agent asks the user.
 pub(super) fn ask(
     tx: &mut Txn,
     asker: AgentId,
     text: &str,
     options: Vec<String>,
+    key: Option<String>,
 ) -> Result<Reply, Refusal> {
+    if let Some(known) = said_before(tx, asker, key.as_deref())? {
+        return Ok(Reply::Message(known));
+    }
     let body = sized(text)?;
     if options.len() > 20 || options.iter().any(|option| option.len() > 1_000) {
         return Err(Refusal::usage(
@@ -102,6 +134,7 @@ pub(super) fn ask(
             options: options.clone(),
             about: None,
             request: None,
+            key,
         },
     );
     tx.tell(
@@ -151,6 +184,7 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
             options: options.clone(),
             about: Some(Quandary::Bounces),
             request: None,
+            key: None,
         },
     );
     tx.tell(
@@ -165,7 +199,18 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
 }
 
 /// Somebody says something to somebody; an idle agent gets a turn for it.
-pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Reply, Refusal> {
+pub(super) fn say(
+    tx: &mut Txn,
+    from: Party,
+    to: Party,
+    text: &str,
+    key: Option<String>,
+) -> Result<Reply, Refusal> {
+    if let Party::Agent(sender) = from
+        && let Some(known) = said_before(tx, sender, key.as_deref())?
+    {
+        return Ok(Reply::Message(known));
+    }
     let body = sized(text)?;
     let known = |party: &Party| match party {
         Party::Agent(id) => Some(*id),
@@ -204,6 +249,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
             options: Vec::new(),
             about: None,
             request: None,
+            key,
         },
     );
     tx.tell(
@@ -218,6 +264,9 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
     // What is failed or in review is the user's to set going again, not another agent's.
     if let Some(reader) = reader.filter(|reader| by_user || working(*reader)) {
         wake(tx, reader);
+    }
+    if let Some(reader) = reader {
+        note::pass_next(tx, reader);
     }
     Ok(Reply::Message(id))
 }
@@ -255,13 +304,7 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
             .hint("`cw agent say NAME TEXT` sends a message to an agent"));
     }
     if message.status != MessageStatus::Open {
-        let was = message
-            .answer
-            .as_deref()
-            .unwrap_or("it is no longer wanted");
-        return Err(Refusal::state(format!("message {id} is not open any more"))
-            .because(format!("its answer: {was}"))
-            .hint("`cw agent say NAME TEXT` sends a further message to the agent"));
+        return Err(not_open(tx, &message));
     }
     let chosen = choose(&message.options, &text);
     let now = tx.now;
@@ -292,6 +335,22 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
         _ => {}
     }
     Ok(Reply::Message(id))
+}
+
+/// Why a question takes no answer any more.
+fn not_open(tx: &Txn, message: &Message) -> Refusal {
+    let over = match message.task.map(|task| tx.get::<Task>(task)) {
+        Some(task) if task.state == TaskState::Cancelled => "its task was cancelled",
+        Some(task) if task.state == TaskState::Skipped => "its task was skipped",
+        _ => "whoever asked wants no answer any more",
+    };
+    let cause = match &message.answer {
+        Some(answer) => format!("its answer: {answer}"),
+        None => over.to_owned(),
+    };
+    Refusal::state(format!("message {} is not open any more", message.id))
+        .because(cause)
+        .hint("`cw agent say NAME TEXT` sends a further message to an agent at work")
 }
 
 /// An answer that is the number of an option stands for that option.
@@ -332,7 +391,7 @@ fn settle_bounces(tx: &mut Txn, id: TaskId, answer: &str) -> Result<(), Refusal>
                 turn::queue(tx, agent, TurnKind::Bounce, merge);
             }
             if advice != ANSWER_AGAIN {
-                say(tx, Party::User, Party::Agent(agent), advice)?;
+                say(tx, Party::User, Party::Agent(agent), advice, None)?;
             }
         }
     }

@@ -10,6 +10,7 @@ mod find;
 mod initiative;
 mod lane;
 mod message;
+mod note;
 mod progress;
 mod request;
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod written;
 pub use find::{find_agent, find_initiative, find_message, find_project, find_task};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
-pub use request::{ALLOW, ALLOW_ALWAYS, DENY, PATIENCE};
+pub use request::{ALLOW, ALLOW_ALWAYS, ALLOW_PROJECT, DENY, PATIENCE, lasts};
 pub use signal::{
     Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Sight,
     Signal, StartFacts, TaskEdit, Want,

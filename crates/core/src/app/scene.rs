@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Command, Outcome, Output, Reply, Sight, Signal, StartFacts, TaskEdit, decide};
+use super::{
+    Asked, Command, Outcome, Output, Refusal, Reply, Sight, Signal, StartFacts, TaskEdit, decide,
+};
 use crate::domain::config::{AgentConfig, Config};
 use crate::domain::effect::Effect;
 use crate::domain::hierarchy::Task;
@@ -135,6 +137,13 @@ impl Scene {
 
     pub(super) fn command(&mut self, command: Command) -> Reply {
         self.decide(Signal::Command(command))
+    }
+
+    /// The refusal of a command.
+    pub(super) fn refuses(&mut self, command: Command) -> Refusal {
+        let signal = Signal::Command(command);
+        let decided = decide(&mut self.state, signal, Timestamp(self.now), &mut self.ids);
+        decided.map(|_| ()).unwrap_err()
     }
 
     pub(super) fn perform(&mut self, word: &str, outcome: Outcome) {

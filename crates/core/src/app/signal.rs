@@ -39,8 +39,15 @@ pub enum Command {
         /// The default base.
         base: String,
     },
-    /// Trust this text of `cw.toml`.
-    Trust(ProjectId, String),
+    /// Trust a text of `cw.toml`.
+    Trust {
+        /// Whose text.
+        project: ProjectId,
+        /// The text.
+        text: String,
+        /// The user has confirmed that its agents may work without asking.
+        bypass: bool,
+    },
     /// Read a plan in.
     Apply {
         /// Whose plan.
@@ -111,6 +118,8 @@ pub enum Command {
     Answer(MessageId, String),
     /// Mark a note as read.
     Read(MessageId),
+    /// Take back a permission that was given for good.
+    Revoke(MessageId),
     /// Hold dispatch in a project.
     Hold(ProjectId),
     /// Let dispatch go on, and lanes that hold.
@@ -166,6 +175,8 @@ pub enum Call {
         text: String,
         /// Choices offered.
         options: Vec<String>,
+        /// Names the call: made again, it asks nothing anew.
+        key: Option<String>,
     },
     /// It has read the answer to this question.
     TookAnswer(MessageId),
@@ -175,6 +186,8 @@ pub enum Call {
         to: Party,
         /// What.
         text: String,
+        /// Names the call: made again, it says nothing anew.
+        key: Option<String>,
     },
     /// Tell what it is doing.
     Progress(String),
@@ -301,6 +314,10 @@ pub struct Output {
     pub asked: Vec<Asked>,
     /// Requests, by the program's own names, that want no answer any more.
     pub withdrawn: Vec<String>,
+    /// It has shown that it takes messages while it works.
+    pub listens: bool,
+    /// Notes that it has taken in while it works.
+    pub taken: Vec<MessageId>,
 }
 
 /// A request of an agent program to the user.
@@ -325,6 +342,8 @@ pub enum Want {
         tool: String,
         /// With what, in one line.
         detail: String,
+        /// Tells its whole input from any other.
+        digest: String,
     },
 }
 

@@ -12,7 +12,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{dispatch, ending, initiative, lane, request, tasks};
+use super::{dispatch, ending, initiative, lane, note, request, tasks};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -36,6 +36,7 @@ pub(super) fn queue(
         prompt: String::new(),
         merge,
         resumes: false,
+        listens: false,
         stop: None,
         pid: None,
         read_out: 0,
@@ -183,6 +184,7 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
             _ => tx.done(effect.id),
         },
         EffectKind::Reply(message) => request::passed_on(tx, effect, message, outcome),
+        EffectKind::Pass(message) => note::passed(tx, effect, message, outcome),
         EffectKind::Collect(turn) => collected(tx, effect, turn, outcome),
         EffectKind::Trial(_) | EffectKind::Gate(_) | EffectKind::Advance(_) => {
             lane::performed(tx, effect, outcome);
@@ -411,6 +413,7 @@ pub(super) fn seen(tx: &mut Txn, id: TurnId, sight: Sight) {
 
 fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
     request::seen(tx, turn, output.asked, &output.withdrawn);
+    note::heard(tx, turn, output.listens, &output.taken);
     tx.change::<Turn>(turn.id, |turn| {
         (turn.read_out, turn.read_err) = output.read;
         turn.pid = output.pid.or(turn.pid);

@@ -28,12 +28,14 @@ pub fn lines(event: &AgentEvent) -> Vec<String> {
             )]
         }
         AgentEvent::Notice { text } => vec![format!("· {text}")],
+        AgentEvent::TookIn { .. } => vec!["· read a message".to_owned()],
         AgentEvent::Result { ok: true, .. } => vec!["· done".to_owned()],
         AgentEvent::Result { ok: false, summary } => {
             vec![format!("· ended with an error: {summary}")]
         }
         AgentEvent::SessionStarted { .. }
         | AgentEvent::Usage { .. }
+        | AgentEvent::Listens
         | AgentEvent::RequestWithdrawn { .. } => Vec::new(),
     }
 }

@@ -81,6 +81,12 @@ pub(super) trait Driver: Send + Sync {
     /// Somebody who reads the output from its first line on; `memo` is what the launch left.
     fn reader(&self, resume: bool, permissions: Permissions, memo: &[u8]) -> Box<dyn Reader>;
 
+    /// The line that tells a program at work something; none where its kind takes nothing.
+    fn message(&self, number: u64, text: &str) -> Option<String> {
+        let _ = (number, text);
+        None
+    }
+
     /// The line that answers the request made by the line `request`.
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
         let _ = (request, answer);
@@ -144,6 +150,10 @@ fn clip_line(text: &str, max_bytes: usize) -> String {
     let words: Vec<&str> = near.split_whitespace().collect();
     clip(&words.join(" "), max_bytes)
 }
+
+/// How long a question asked by a tool of `cw` may block where a program's own patience with
+/// tools may be a minute: it is parked in time.
+const TOOL_WAIT: &str = "50s";
 
 /// A longest text in an event, in bytes.
 const TEXT_CAP: usize = 32 << 10;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::{list, text};
-use super::{Driver, Launch, Reader, Site, program};
+use super::{Driver, Launch, Reader, Site, TOOL_WAIT, program};
 use reader::Talk;
 
 pub(super) struct Acp;
@@ -33,16 +33,35 @@ struct Memo {
     session: Option<String>,
     /// The model that was asked for.
     model: Option<String>,
+    /// The path of `cw`, where its tools are offered.
+    tools: Option<String>,
+}
+
+impl Memo {
+    /// The tool servers of a session. Programs may start them without the environment of their
+    /// own, and a memo holds no secrets: `cw mcp` finds its token by the processes above it.
+    fn servers(&self) -> Value {
+        let server = |cw: &String| {
+            json!({
+                "name": "cw",
+                "command": cw,
+                "args": ["mcp", "--wait", TOOL_WAIT],
+                "env": [],
+            })
+        };
+        self.tools.iter().map(server).collect()
+    }
 }
 
 impl Driver for Acp {
-    fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
+    fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
         let (program, args): (OsString, Vec<OsString>) = program(order, "acp");
         let memo = Memo {
             cwd: order.cwd.to_string_lossy().into_owned(),
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
+            tools: order.tools.then(|| site.cw.to_string_lossy().into_owned()),
         };
         Launch {
             program,

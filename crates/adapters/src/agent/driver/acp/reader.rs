@@ -9,7 +9,7 @@ use cw_core::ports::agents::{
 use serde_json::{Value, json};
 
 use super::super::course::{Course, Phrases};
-use super::super::json::{Heard, count, detail, hear, list, micro, one_line, owned, text};
+use super::super::json::{Heard, count, detail, digest, hear, list, micro, one_line, owned, text};
 use super::super::{LINE_TEXT_CAP, Reaction, Reader, Reading, clip_line};
 use super::{HELLO, Memo, PROMPT, PROTOCOL, SESSION, decision, not_offered, request};
 
@@ -111,7 +111,7 @@ impl Talk {
                 return self.fail("it cannot take up a session");
             }
         };
-        let mut params = json!({"cwd": self.memo.cwd, "mcpServers": []});
+        let mut params = json!({"cwd": self.memo.cwd, "mcpServers": self.memo.servers()});
         if let Some(session) = &self.memo.session {
             params["sessionId"] = session.as_str().into();
         }
@@ -274,6 +274,7 @@ impl Talk {
             request: clip_line(&object["id"].to_string(), LINE_TEXT_CAP),
             tool: name(call),
             detail: with(call),
+            digest: digest(&whole(call)),
         };
         piece.into_iter().chain([asked]).collect::<Vec<_>>().into()
     }
@@ -295,6 +296,13 @@ fn name(call: &Value) -> String {
         kind if kind.is_empty() => one_line(call, "title"),
         kind => kind,
     }
+}
+
+/// All that tells one use of a tool from another; its id is new with each try.
+fn whole(call: &Value) -> Value {
+    let telling = ["kind", "title", "rawInput", "locations", "content"];
+    let fields = telling.map(|key| (key.to_owned(), call[key].clone()));
+    fields.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What a tool is used with: its input, else the file it works on, else its title.

@@ -105,6 +105,7 @@ fn order() -> TurnOrder {
         permissions: Permissions::AcceptEdits,
         allow: vec!["Bash(cargo *)".into()],
         tools: true,
+        repo_settings: false,
         task: "t".into(),
         agent: "soho".into(),
         turn: "start".into(),
