@@ -202,7 +202,11 @@ async fn mcp(State(desk): State<Arc<Desk>>, request: Request) -> Response {
             let request = Request::from_parts(parts, body);
             desk.mcp.answer(request).await.map(Body::new)
         }
-        Err(fault) => failure(fault),
+        Err(fault) => {
+            // Read to its end, so that the caller hears why instead of a broken connection.
+            let _ = axum::body::to_bytes(body, BODY).await;
+            failure(fault)
+        }
     }
 }
 

@@ -14,5 +14,8 @@ mod claude;
 mod ending;
 mod kills;
 mod main_job;
+mod mcp;
+mod messages;
+mod permissions;
 mod stage;
 mod tokens;

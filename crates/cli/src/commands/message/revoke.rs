@@ -9,8 +9,8 @@ use cw_wire::message::MessageRevoke;
 /// Arguments of `cw message revoke`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "`cw message list --allowed` shows what is allowed for good. From now on agents ask\n\
-again.\n\nExample:\n  cw message revoke 12"
+    after_help = "`cw message list --allowed` lists what is allowed for good. Taken back, a\n\
+tool is asked about again.\n\nExample:\n  cw message revoke 12"
 )]
 pub(crate) struct RevokeArgs {
     /// The permission

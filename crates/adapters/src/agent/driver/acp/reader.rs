@@ -24,6 +24,9 @@ const AUTH_REQUIRED: i64 = -32000;
 /// What a program says is told in pieces of about this many bytes, however small its own are.
 const PIECE: usize = 2 << 10;
 
+/// How programs title a use of one of the tools of `cw`.
+const OWN_TOOLS: [&str; 2] = ["mcp__cw__", "Tool: cw/"];
+
 /// Uses of tools that are remembered as told.
 const TOLD_CAP: usize = 4096;
 
@@ -261,6 +264,8 @@ impl Talk {
     fn permission(&mut self, object: &Value, line: &LogLine) -> Reading {
         let call = &object["params"]["toolCall"];
         let given = match self.permissions {
+            // What `cw` itself offers acts under the agent's own token.
+            _ if is_own_tool(call) => true,
             Permissions::Bypass => true,
             Permissions::AcceptEdits => matches!(text(call, "kind"), "edit" | "read" | "search"),
             Permissions::Ask => false,
@@ -289,6 +294,12 @@ fn send(events: Vec<AgentEvent>, line: String) -> Reading {
 
 fn list_is_empty(value: &Value) -> bool {
     list(value).next().is_none()
+}
+
+/// Whether a program asks about a tool of `cw`. The titles are the programs' own, not the model's.
+fn is_own_tool(call: &Value) -> bool {
+    let title = text(call, "title");
+    OWN_TOOLS.iter().any(|own| title.starts_with(own))
 }
 
 fn name(call: &Value) -> String {
