@@ -13,6 +13,7 @@ mod callers;
 mod claude;
 mod ending;
 mod kills;
+mod kinds;
 mod main_job;
 mod mcp;
 mod messages;

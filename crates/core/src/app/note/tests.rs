@@ -153,3 +153,104 @@ fn what_a_program_claims_of_other_messages_is_not_believed() {
     hear(&mut scene, false, &[id, MessageId(999)]);
     assert_eq!(scene.messages()[0].delivered, None);
 }
+
+/// What may happen to notes, in any order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Say,
+    Listen,
+    Pass,
+    PassFails,
+    PassFailsForGood,
+    Take,
+    EndTurn,
+}
+
+/// A program that takes in what it is handed in the order in which it came.
+#[derive(Default)]
+struct Program {
+    line: Vec<MessageId>,
+    seen: Vec<MessageId>,
+}
+
+impl Program {
+    fn step(&mut self, scene: &mut Scene, step: Step) {
+        match step {
+            Step::Say => {
+                tell(scene, "a note");
+            }
+            Step::Listen => hear(scene, true, &[]),
+            Step::Pass | Step::PassFails | Step::PassFailsForGood => self.pass(scene, step),
+            Step::Take if self.line.is_empty() => {}
+            Step::Take => {
+                let next = self.line.remove(0);
+                self.seen.push(next);
+                hear(scene, false, &[next]);
+            }
+            Step::EndTurn => self.end(scene),
+        }
+    }
+
+    fn pass(&mut self, scene: &mut Scene, step: Step) {
+        let Some(EffectKind::Pass(id)) = on_its_way(scene) else {
+            return;
+        };
+        let of = scene.state.get::<Message>(id).unwrap().passed;
+        match step {
+            // The run that it was for is over: nobody takes it.
+            _ if of != Some(scene.turn().id) => scene.perform("pass", failed(false)),
+            Step::Pass => {
+                self.line.push(id);
+                scene.perform("pass", Outcome::Done);
+            }
+            Step::PassFails => scene.perform("pass", failed(true)),
+            _ => scene.perform("pass", failed(false)),
+        }
+    }
+
+    /// Ends the turn if something is left for another one, which brings it.
+    fn end(&mut self, scene: &mut Scene) {
+        let agent = scene.turn().agent;
+        let mail: Vec<MessageId> = scene.state.index().mail(agent).collect();
+        if !mail.is_empty() {
+            self.line.clear();
+            scene.end(Verdict::Done);
+            scene.begin();
+            self.seen.extend(mail);
+        }
+    }
+}
+
+fn any_step() -> impl proptest::strategy::Strategy<Value = Step> {
+    use Step::{EndTurn, Listen, Pass, PassFails, PassFailsForGood, Say, Take};
+    let steps = vec![
+        Say,
+        Say,
+        Say,
+        Listen,
+        Pass,
+        Pass,
+        PassFails,
+        PassFailsForGood,
+        Take,
+        Take,
+        EndTurn,
+    ];
+    proptest::sample::select(steps)
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_note_is_seen_once_and_in_order(
+        steps in proptest::collection::vec(any_step(), 0..60)
+    ) {
+        let mut scene = Scene::new();
+        let mut program = Program::default();
+        for step in steps {
+            program.step(&mut scene, step);
+        }
+        program.end(&mut scene);
+        let said: Vec<MessageId> = scene.messages().iter().map(|message| message.id).collect();
+        proptest::prop_assert_eq!(program.seen, said);
+    }
+}
