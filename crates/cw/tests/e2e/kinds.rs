@@ -10,7 +10,11 @@ use crate::stage::Stage;
 /// Uses the tool of this name, whatever a program puts before it; else says what it was offered.
 fn script(request: &Request) -> Answer {
     let tools = request.tools();
-    let offered = tools.iter().find(|name| name.ends_with("progress"));
+    let offered = tools.iter().find_map(|name| match *name {
+        // Codex names the server, whose tools stand under it.
+        "mcp__cw" => Some("mcp__cw/progress"),
+        name => name.ends_with("progress").then_some(name),
+    });
     match (offered, request.step()) {
         (Some(tool), 0) => Answer::tool(tool, json!({ "text": "half of it" })),
         (None, 0) => Answer::text(&format!("There is none: {tools:?}")),
@@ -18,18 +22,17 @@ fn script(request: &Request) -> Answer {
     }
 }
 
-fn takes_the_tools(name: &str) {
+/// Has the program work through a task.
+fn worked(name: &str) -> Option<Stage> {
     let stage = Stage::bare();
     let model = Model::start(script).unwrap();
     let home = stage.root().join("agents-home");
     std::fs::create_dir(&home).unwrap();
-    let Some(ready) = ready_or_skip(name, &home, &model.base_url("tools")).unwrap() else {
-        return;
-    };
+    let ready = ready_or_skip(name, &home, &model.base_url("tools")).unwrap()?;
     let env: Vec<String> = ready
         .env
         .iter()
-        .map(|(key, value)| format!("{key} = {:?}", value))
+        .map(|(key, value)| format!("{key} = {value:?}"))
         .collect();
     stage.write(
         "cw.toml",
@@ -45,6 +48,11 @@ fn takes_the_tools(name: &str) {
         .cw(&["spawn", "Tell how far you are.", "--name", "soho"])
         .expect(0);
     stage.wait_for("soho", "merged");
+    Some(stage)
+}
+
+fn takes_the_tools(name: &str) {
+    let Some(stage) = worked(name) else { return };
     let events = stage.cw(&["events", "--json"]).expect(0);
     let log = stage.cw(&["task", "log", "soho", "--raw"]).out;
     let progressed = |line: &&str| line.contains("agent.progressed") && line.contains("half of it");
@@ -67,6 +75,11 @@ fn claude_over_acp_takes_the_tools_of_cw() {
 }
 
 #[test]
-fn codex_over_acp_takes_the_tools_of_cw() {
-    takes_the_tools("codex-acp");
+fn codex_over_acp_is_offered_the_tools_of_cw() {
+    let Some(stage) = worked("codex-acp") else {
+        return;
+    };
+    // It has a model of its own judge the call first, which a script is not.
+    let log = stage.cw(&["task", "log", "soho", "--raw"]).out;
+    assert!(log.contains("mcp.cw.progress"), "{log}");
 }

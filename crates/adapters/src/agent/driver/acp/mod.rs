@@ -66,7 +66,12 @@ impl Driver for Acp {
         Launch {
             program,
             args,
-            env: Vec::new(),
+            // Claude Code behind it would hide the tools of a server behind a search for tools.
+            env: if order.tools {
+                vec![("ENABLE_TOOL_SEARCH", "false")]
+            } else {
+                Vec::new()
+            },
             unset: &[],
             stdin: format!("{}\n", hello()).into_bytes(),
             keep_stdin_open: true,

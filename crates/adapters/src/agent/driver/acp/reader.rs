@@ -24,8 +24,16 @@ const AUTH_REQUIRED: i64 = -32000;
 /// What a program says is told in pieces of about this many bytes, however small its own are.
 const PIECE: usize = 2 << 10;
 
-/// How programs title a use of one of the tools of `cw`.
-const OWN_TOOLS: [&str; 2] = ["mcp__cw__", "Tool: cw/"];
+/// The tools of `cw`.
+const OWN_TOOLS: [&str; 7] = [
+    "ask",
+    "say",
+    "read_messages",
+    "progress",
+    "done",
+    "add_task",
+    "task",
+];
 
 /// Uses of tools that are remembered as told.
 const TOLD_CAP: usize = 4096;
@@ -296,10 +304,18 @@ fn list_is_empty(value: &Value) -> bool {
     list(value).next().is_none()
 }
 
-/// Whether a program asks about a tool of `cw`. The titles are the programs' own, not the model's.
+/// Whether a program asks about one of the tools of `cw`. A title may be a command that the model
+/// wrote, so nothing but the whole name counts.
 fn is_own_tool(call: &Value) -> bool {
-    let title = text(call, "title");
-    OWN_TOOLS.iter().any(|own| title.starts_with(own))
+    let (title, input) = (text(call, "title"), &call["rawInput"]);
+    let named = |server: &str| {
+        title
+            .strip_prefix(server)
+            .is_some_and(|tool| OWN_TOOLS.contains(&tool))
+    };
+    let by_claude = named("mcp__cw__") && input["command"].is_null();
+    let by_codex = named("mcp.cw.") && text(input, "server") == "cw";
+    by_claude || by_codex
 }
 
 fn name(call: &Value) -> String {
