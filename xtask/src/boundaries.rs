@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "rustix",
             "serde",
             "serde_json",
+            // Tells the whole input of a tool from any other.
+            "sha2",
             "signal-hook",
             "tempfile",
             "thiserror",
@@ -40,6 +42,9 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "hyper",
             "hyper-util",
             "jiff",
+            // The tools of agents, over HTTP; their schemas.
+            "rmcp",
+            "schemars",
             "serde",
             "serde_json",
             // What changed in a cw.toml that was trusted before, as a unified diff.
@@ -63,8 +68,6 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "hyper-util",
             "indicatif",
             "jiff",
-            // The tools of agents over standard input and output: `cw mcp`.
-            "rmcp",
             "rustix",
             "schemars",
             "serde",

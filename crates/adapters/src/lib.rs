@@ -5,6 +5,7 @@ pub mod agent;
 mod checksum;
 pub mod clock;
 pub mod config;
+pub mod container;
 pub mod git;
 pub mod home;
 pub mod settings;

@@ -95,7 +95,7 @@ pub(crate) enum Command {
     /// Print a shell's completion script
     Completions(c::completions::CompletionsArgs),
     /// Speak MCP over standard input and output (inside an agent)
-    Mcp,
+    Mcp(c::mcp::McpArgs),
     /// Ask the user (inside an agent)
     Ask(c::me::AskArgs),
     /// Say something to the user or another agent (inside an agent)

@@ -302,7 +302,10 @@ async fn read_whole(response: Response<Incoming>) -> Result<Bytes, String> {
 fn nobody_listens(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            // It died while it was being reached.
+            | io::ErrorKind::ConnectionReset
     )
 }
 

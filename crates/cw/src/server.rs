@@ -116,6 +116,7 @@ fn setup(home: &Home, listen: Option<&str>) -> Result<Setup, ErrorView> {
         places: Places {
             worktrees: worktrees.canonicalize().unwrap_or(worktrees),
             socket: home.socket(),
+            contained: cw_adapters::container::holds_us(),
         },
         about: About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cw_core::app::{Command, Reply, Signal, find_agent, find_initiative, find_message, find_task};
-use cw_core::domain::config::Config;
+use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::hierarchy::Project;
 use cw_core::domain::ids::{AgentId, InitiativeId, MessageId, ProjectId, TaskId};
 use cw_core::domain::state::State;
@@ -17,7 +17,7 @@ use cw_core::ports::workspaces::{Inspection, Repository};
 use cw_wire::{ErrorCode, ErrorView};
 use tokio::sync::watch;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::faults::{internal, to_view};
 use crate::outcomes::Outcomes;
 use crate::perform::Ports;
@@ -214,6 +214,7 @@ impl App {
     ) -> Result<(ProjectId, Vec<String>), Fault> {
         let id = self.project(dir).await?;
         let project = self.project_row(id).await?;
+        let free = self.places.contained || project.bypass;
         let (config, warnings) = self
             .blocking(move |app| {
                 let text = app
@@ -236,6 +237,12 @@ impl App {
                 app.settings.parse(&text).map_err(crate::faults::settings)
             })
             .await?;
+        if !free {
+            let agents = bypassing(&config);
+            if !agents.is_empty() {
+                return Err(bypass_refused(&agents));
+            }
+        }
         self.engine.configure(id, Arc::new(config));
         Ok((id, warnings))
     }
@@ -340,7 +347,7 @@ impl App {
                 return Ok(Some(found));
             }
             tokio::select! {
-                changed = saved.changed() => changed.map_err(|_| internal("the server is ending"))?,
+                changed = saved.changed() => changed.map_err(|_| to_view(EngineError::Ending))?,
                 () = tokio::time::sleep_until(deadline) => return Ok(None),
             }
         }
@@ -363,6 +370,29 @@ impl App {
         })
         .await
     }
+}
+
+/// The agents of a project that work without asking.
+pub(crate) fn bypassing(config: &Config) -> Vec<String> {
+    let bypasses = |agent: &AgentConfig| agent.permissions.as_deref() == Some("bypass");
+    let agents = config.agents.iter();
+    let found = agents.filter(|(_, agent)| bypasses(agent));
+    found.map(|(name, _)| name.clone()).collect()
+}
+
+/// That agents would work without asking, where nothing holds them and nobody confirmed it.
+pub(crate) fn bypass_refused(agents: &[String]) -> Fault {
+    ErrorView::new(
+        ErrorCode::Refused,
+        "cw.toml lets agents work without asking, outside a container",
+    )
+    .cause(format!(
+        "`permissions = \"bypass\"` for {}: they could do anything that you can do on this machine",
+        agents.join(", ")
+    ))
+    .hint(
+        "`cw trust --bypass` confirms it; run cw inside a container, or write \"accept-edits\" instead",
+    )
 }
 
 fn project_at(state: &State, root: &Path) -> Option<ProjectId> {

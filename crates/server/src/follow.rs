@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cw_core::app::{Asked, Output, Retrying, Sight, Signal, Want};
-use cw_core::domain::ids::TurnId;
+use cw_core::domain::ids::{MessageId, TurnId};
 use cw_core::domain::money::Usd;
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::Verdict;
@@ -118,7 +118,11 @@ impl Followers {
                 }
             }
             let now = self.clock.now();
-            let owed = !reader.output.asked.is_empty() || !reader.output.withdrawn.is_empty();
+            let output = &reader.output;
+            let owed = !output.asked.is_empty()
+                || !output.withdrawn.is_empty()
+                || output.listens
+                || !output.taken.is_empty();
             if reader.fresh && (owed || now.since(reader.told_at) >= PACE) {
                 reader.told_at = now;
                 if !say(engine, &Signal::Seen(turn, Sight::Output(reader.take()))) {
@@ -230,8 +234,14 @@ impl Reader {
                 request,
                 tool,
                 detail,
+                digest,
             } if permissions == Permissions::Ask => {
-                self.ask(reply, request, Want::Tool { tool, detail });
+                let want = Want::Tool {
+                    tool,
+                    detail,
+                    digest,
+                };
+                self.ask(reply, request, want);
             }
             AgentEvent::PermissionRequest { reply, tool, .. } => {
                 let why = format!(
@@ -239,6 +249,8 @@ impl Reader {
                 );
                 return Some((reply, Answer::Deny { why }));
             }
+            AgentEvent::Listens => self.output.listens = true,
+            AgentEvent::TookIn { number } => self.output.taken.push(MessageId(number)),
             AgentEvent::RequestWithdrawn { request } => self.output.withdrawn.push(request),
             _ => {}
         }

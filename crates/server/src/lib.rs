@@ -10,6 +10,7 @@ pub mod handlers;
 pub mod hands;
 pub mod lanes;
 pub mod logs;
+pub mod mcp;
 pub mod outcomes;
 pub mod peer;
 pub mod perform;

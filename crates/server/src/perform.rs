@@ -102,6 +102,11 @@ impl Ports {
                 .answer(&work.run, &work.kind, work.to, &work.answer)
                 .map(|()| Outcome::Done)
                 .map_err(Failure::from),
+            Work::Pass(work) => self
+                .agents
+                .tell(&work.run, &work.kind, work.number, &work.text)
+                .map(|()| Outcome::Done)
+                .map_err(Failure::from),
             Work::Collect(ask) => self.collect(&ask),
             Work::Trial(work) => self.trial(*work),
             Work::Gate(work) => self.gate(&work),

@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use cw_core::domain::ids::AgentId;
-use cw_wire::handshake::{EVENTS_PATH, PROTOCOL, PROTOCOL_HEADER, RPC_PATH, VERSION_HEADER};
+use cw_wire::handshake::{
+    EVENTS_PATH, MCP_PATH, PROTOCOL, PROTOCOL_HEADER, RPC_PATH, VERSION_HEADER,
+};
 use cw_wire::procedure::Procedure;
 use cw_wire::{ErrorBody, ErrorCode, ErrorView};
 
 use crate::app::{App, Fault};
 use crate::feed;
+use crate::mcp::Mcp;
 use crate::peer::Peer;
 
 /// The largest request.
@@ -119,6 +122,8 @@ pub struct Desk {
     pub app: Arc<App>,
     /// The handlers.
     pub table: Table,
+    /// The tools of agents.
+    pub mcp: Mcp,
 }
 
 /// The routes of a server.
@@ -126,6 +131,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
     Router::new()
         .route(&format!("{RPC_PATH}{{procedure}}"), post(call))
         .route(EVENTS_PATH, get(events))
+        .route(MCP_PATH, any(mcp))
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(desk)
 }
@@ -175,6 +181,32 @@ async fn events(
         )
             .into_response(),
         Err(error) => failure(error),
+    }
+}
+
+/// The tools, for whoever shows the token of an agent.
+async fn mcp(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let admitted = match caller(&desk.app, &parts.headers, &parts.extensions).await {
+        Ok(Caller::Agent(agent)) => Ok(agent),
+        Ok(Caller::User) => Err(
+            ErrorView::new(ErrorCode::Refused, "these tools are for agents")
+                .cause("no token of an agent came along")
+                .hint("send `Authorization: Bearer $CW_TOKEN`"),
+        ),
+        Err(fault) => Err(fault),
+    };
+    match admitted {
+        Ok(agent) => {
+            parts.extensions.insert(agent);
+            let request = Request::from_parts(parts, body);
+            desk.mcp.answer(request).await.map(Body::new)
+        }
+        Err(fault) => {
+            // Read to its end, so that the caller hears why instead of a broken connection.
+            let _ = axum::body::to_bytes(body, BODY).await;
+            failure(fault)
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::follow::Followers;
 use crate::handlers;
 use crate::hands::Performers;
 use crate::lanes::Lanes;
+use crate::mcp::Mcp;
 use crate::outcomes::Outcomes;
 use crate::peer::{Door, Peer};
 use crate::perform::Ports;
@@ -175,6 +176,7 @@ fn answer(
     let router = router(Arc::new(Desk {
         app: app.clone(),
         table,
+        mcp: Mcp::new(app),
     }));
     let ends = || {
         let mut ending = app.ending.subscribe();

@@ -10,12 +10,22 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use cw_wire::handshake::MCP_PATH;
 
 /// What callers over TCP must show.
 #[derive(Clone)]
 pub struct Guard {
     token: Arc<str>,
     host: Arc<str>,
+}
+
+/// Whose token a caller shows.
+#[derive(PartialEq, Eq, Debug)]
+enum Shown {
+    /// The listener's.
+    Own,
+    /// That of an agent, which is still to be looked up.
+    Agents,
 }
 
 impl Guard {
@@ -34,7 +44,7 @@ impl Guard {
         })
     }
 
-    fn lets_in(&self, headers: &HeaderMap) -> Result<(), &'static str> {
+    fn lets_in(&self, path: &str, headers: &HeaderMap) -> Result<Shown, &'static str> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let own = |name: &str| ["localhost", "127.0.0.1", "[::1]", &self.host].contains(&name);
         if !text(header::HOST).is_some_and(|host| own(name_of(host))) {
@@ -52,17 +62,22 @@ impl Guard {
             return Err("the page that asks is not this server's own");
         }
         let shown = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        if path == MCP_PATH && shown.is_some() {
+            return Ok(Shown::Agents);
+        }
         if !shown.is_some_and(|shown| same(shown.as_bytes(), self.token.as_bytes())) {
             return Err("a bearer token is wanted");
         }
-        Ok(())
+        Ok(Shown::Own)
     }
 }
 
 /// Lets a request through when it shows the token and comes from where it may.
 pub async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    match guard.lets_in(request.headers()) {
-        Ok(()) => {
+    match guard.lets_in(request.uri().path(), request.headers()) {
+        // The tools look at it themselves.
+        Ok(Shown::Agents) => next.run(request).await,
+        Ok(Shown::Own) => {
             // The token has told who it is; behind here only agents have tokens.
             request.headers_mut().remove(header::AUTHORIZATION);
             next.run(request).await
@@ -88,7 +103,11 @@ fn same(left: &[u8], right: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(pairs: &[(&str, &str)]) -> Result<(), &'static str> {
+    fn answer(pairs: &[(&str, &str)]) -> Result<Shown, &'static str> {
+        at("/rpc/task.list", pairs)
+    }
+
+    fn at(path: &str, pairs: &[(&str, &str)]) -> Result<Shown, &'static str> {
         let guard = Guard {
             token: "secret".into(),
             host: "10.0.0.7".into(),
@@ -97,21 +116,21 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        guard.lets_in(&headers)
+        guard.lets_in(path, &headers)
     }
 
     #[test]
     fn a_token_a_known_host_and_no_foreign_page_are_wanted() {
         let token = ("authorization", "Bearer secret");
-        assert_eq!(answer(&[("host", "127.0.0.1:7000"), token]), Ok(()));
-        assert_eq!(answer(&[("host", "10.0.0.7:7000"), token]), Ok(()));
+        assert_eq!(answer(&[("host", "127.0.0.1:7000"), token]), Ok(Shown::Own));
+        assert_eq!(answer(&[("host", "10.0.0.7:7000"), token]), Ok(Shown::Own));
         assert_eq!(
             answer(&[
                 ("host", "localhost"),
                 ("origin", "http://localhost:7000"),
                 token
             ]),
-            Ok(())
+            Ok(Shown::Own)
         );
         assert!(answer(&[("host", "127.0.0.1:7000")]).is_err());
         assert!(
@@ -132,5 +151,15 @@ mod tests {
         );
         assert!(answer(&[("host", "localhost"), ("origin", "null"), token]).is_err());
         assert!(answer(&[token]).is_err());
+    }
+
+    #[test]
+    fn only_the_tools_are_open_to_the_tokens_of_agents() {
+        let agents = ("authorization", "Bearer of an agent");
+        let host = ("host", "localhost:7000");
+        assert_eq!(at(MCP_PATH, &[host, agents]), Ok(Shown::Agents));
+        assert!(at(MCP_PATH, &[host]).is_err());
+        assert!(at(MCP_PATH, &[("host", "evil.example"), agents]).is_err());
+        assert!(at("/rpc/me.task", &[host, agents]).is_err());
     }
 }

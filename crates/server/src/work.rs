@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cw_core::app::{ALLOW, ALLOW_ALWAYS, DENY, Outcome};
+use cw_core::app::{ALLOW, ALLOW_ALWAYS, ALLOW_PROJECT, DENY, Outcome};
 use cw_core::domain::config::{AgentConfig, Config};
 use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::held;
@@ -11,6 +11,7 @@ use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
 use cw_core::domain::money::Usd;
 use cw_core::domain::oid::Oid;
+use cw_core::domain::prompt;
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::{
@@ -33,6 +34,8 @@ pub struct Places {
     pub worktrees: PathBuf,
     /// The server's socket.
     pub socket: PathBuf,
+    /// A container holds the server and all that it starts.
+    pub contained: bool,
 }
 
 /// What is to be done, with everything that is needed for it.
@@ -49,6 +52,8 @@ pub enum Work {
     Stop(RunId, &'static str),
     /// Answer a program's request.
     Reply(Box<ReplyWork>),
+    /// Hand a note to a program at work.
+    Pass(PassWork),
     /// Collect what a turn left.
     Collect(Box<Collect>),
     /// Try a merge.
@@ -106,6 +111,14 @@ pub struct ReplyWork {
     pub(crate) answer: Answer,
 }
 
+/// A note for a program at work.
+pub struct PassWork {
+    pub(crate) run: RunId,
+    pub(crate) kind: String,
+    pub(crate) number: u64,
+    pub(crate) text: String,
+}
+
 /// A merge to be tried.
 pub struct TrialWork {
     pub(crate) trial: Trial,
@@ -136,7 +149,7 @@ pub fn lane(state: &State, kind: EffectKind) -> Option<Lane> {
         EffectKind::Prepare(id) | EffectKind::Collect(id) => Lane::Worktrees(project_of(id)?),
         EffectKind::Release(id) => Lane::Worktrees(state.get::<Agent>(id)?.project),
         EffectKind::StartTurn(_) => Lane::Turns,
-        EffectKind::StopTurn(_) | EffectKind::Reply(_) => Lane::Stops,
+        EffectKind::StopTurn(_) | EffectKind::Reply(_) | EffectKind::Pass(_) => Lane::Stops,
     })
 }
 
@@ -146,9 +159,13 @@ pub fn work(state: &State, places: &Places, kind: EffectKind, now: Timestamp) ->
         EffectKind::CutBranch(id) => Some(Work::Cut(cut(state, id, now)?)),
         EffectKind::SyncAdhoc(id) => Some(Work::Sync(cut(state, id, now)?)),
         EffectKind::Prepare(id) => prepare(state, places, id, now),
-        EffectKind::StartTurn(id) => start(state, places, id),
+        EffectKind::StartTurn(id) => start(state, places, id).map(|work| {
+            let refused = bypass_fault(state, places, &work);
+            refused.map_or_else(|| Work::Start(Box::new(work)), Work::Nothing)
+        }),
         EffectKind::StopTurn(id) => Some(stop(state, id)),
         EffectKind::Reply(id) => reply(state, id),
+        EffectKind::Pass(id) => pass(state, id).map(Work::Pass),
         EffectKind::Collect(id) => collect(state, places, id, now),
         EffectKind::Trial(id) => trial(state, id),
         EffectKind::Gate(id) => gate(state, places, id),
@@ -263,7 +280,18 @@ fn prepare(state: &State, places: &Places, id: TurnId, now: Timestamp) -> Option
     })))
 }
 
-fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
+/// Why a turn that asks nothing is not started: no container holds it, and nobody confirmed it.
+fn bypass_fault(state: &State, places: &Places, work: &StartWork) -> Option<Outcome> {
+    let project = state.get::<Initiative>(work.initiative)?.project;
+    let free = places.contained || state.get::<Project>(project)?.bypass;
+    (work.order.permissions == Permissions::Bypass && !free).then(|| Outcome::Failed {
+        why: "`permissions = \"bypass\"` outside a container was not confirmed (`cw trust`)".into(),
+        hint: None,
+        passing: false,
+    })
+}
+
+fn start(state: &State, places: &Places, id: TurnId) -> Option<StartWork> {
     let turn = state.get::<Turn>(id)?;
     let scene = scene(state, turn.agent)?;
     let agent = scene
@@ -296,7 +324,8 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
             .and_then(Permissions::from_word)
             .unwrap_or_default(),
         allow: agent.allow,
-        tools: false,
+        tools: true,
+        repo_settings: agent.repo_settings,
         task: scene.task.spec.slug.clone(),
         agent: scene.agent.name.clone(),
         turn: turn.kind.word().into(),
@@ -304,13 +333,13 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
         socket: places.socket.clone(),
         grace: Grace::default(),
     };
-    Some(Work::Start(Box::new(StartWork {
+    Some(StartWork {
         order,
         task: scene.task.id,
         initiative: scene.initiative.id,
         given: held::given(scene.task, scene.initiative, &agent.pass_env),
         pass_env: agent.pass_env,
-    })))
+    })
 }
 
 /// What the turns before this one have cost in its session.
@@ -382,13 +411,26 @@ fn stop(state: &State, id: TurnId) -> Work {
     Work::Stop(RunId::from(id), why)
 }
 
+fn pass(state: &State, id: MessageId) -> Option<PassWork> {
+    let message = state.get::<Message>(id)?;
+    let turn = state.get::<Turn>(message.passed?)?;
+    Some(PassWork {
+        run: RunId::from(turn.id),
+        kind: state.get::<Agent>(turn.agent)?.kind.clone(),
+        number: id.0,
+        text: prompt::note(message),
+    })
+}
+
 fn reply(state: &State, id: MessageId) -> Option<Work> {
     let message = state.get::<Message>(id)?;
     let request = message.request.as_ref()?;
     let agent = state.get::<Agent>(state.get::<Turn>(request.turn)?.agent)?;
     let text = message.answer.clone()?;
     let answer = match message.kind {
-        MessageKind::Permission if text == ALLOW || text == ALLOW_ALWAYS => Answer::Allow,
+        MessageKind::Permission if [ALLOW, ALLOW_ALWAYS, ALLOW_PROJECT].contains(&&*text) => {
+            Answer::Allow
+        }
         MessageKind::Permission if text == DENY => Answer::Deny {
             why: "The user says no.".into(),
         },

@@ -18,6 +18,21 @@ pub const RPC_PATH: &str = "/rpc/";
 /// The path of the event stream.
 pub const EVENTS_PATH: &str = "/events";
 
+/// The path of the Model Context Protocol over HTTP, for agents.
+pub const MCP_PATH: &str = "/mcp";
+
+/// The header that names a call of a tool: made again, it says nothing anew.
+pub const KEY_HEADER: &str = "cw-key";
+
+/// The header that says how many seconds a question may block.
+pub const WAIT_HEADER: &str = "cw-wait";
+
+/// The header of a caller that says with `me.took` what has reached its agent.
+pub const ACKS_HEADER: &str = "cw-acks";
+
+/// The field of a tool's result (in its `_meta`) that lists the messages it hands over.
+pub const HANDED_FIELD: &str = "cw/messages";
+
 /// The environment variable that carries an agent's token.
 pub const TOKEN_VARIABLE: &str = "CW_TOKEN";
 

@@ -18,7 +18,9 @@ procedures! {
     /// Says something to the user or another agent.
     Command Say = "me.say": MeSayInput => MeMessages;
     /// Reads the messages that came since the last time.
-    Command ReadMessages = "me.read-messages": Nothing => MeMessages;
+    Command ReadMessages = "me.read-messages": ReadMessagesInput => MeMessages;
+    /// Says that answers and messages have reached it; until then they come again.
+    Command Took = "me.took": TookInput => Nothing;
     /// Tells what it does just now.
     Command Progress = "me.progress": ProgressInput => Nothing;
     /// Reports its task done, with a summary.
@@ -42,6 +44,26 @@ pub struct AskInput {
     pub options: Vec<String>,
     /// How long to wait for the answer, seconds (at most 30; then `me.wait-answer`).
     pub wait_s: u32,
+    /// Names the call: made again, it asks nothing anew.
+    pub key: Option<String>,
+    /// The caller says with `me.took` when the answer has reached it; else handing it over counts.
+    pub acks: bool,
+}
+
+/// The input of `me.read-messages`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadMessagesInput {
+    /// The caller says with `me.took` what has reached it; else handing it over counts.
+    pub acks: bool,
+}
+
+/// The input of `me.took`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TookInput {
+    /// Questions whose answers, and messages that have reached the agent.
+    pub messages: Vec<String>,
 }
 
 /// The input of `me.wait-answer`.
@@ -52,6 +74,8 @@ pub struct WaitAnswerInput {
     pub message: String,
     /// How long to wait, seconds (at most 30).
     pub wait_s: u32,
+    /// The caller says with `me.took` when the answer has reached it; else handing it over counts.
+    pub acks: bool,
 }
 
 /// A question and perhaps its answer.
@@ -73,6 +97,9 @@ pub struct MeSayInput {
     pub text: String,
     /// Another agent's name; none: the user.
     pub to: Option<String>,
+    /// Names the call: made again, it says nothing anew.
+    #[schemars(skip)]
+    pub key: Option<String>,
 }
 
 /// Messages of the calling agent.

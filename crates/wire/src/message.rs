@@ -16,6 +16,8 @@ procedures! {
     Command MessageShow = "message.show": Target => MessageShown;
     /// Answers a question or a permission request.
     Command MessageAnswer = "message.answer": AnswerInput => MessageList;
+    /// Takes back a permission that was given for good.
+    Command MessageRevoke = "message.revoke": Target => MessageList;
     /// Sends a note to an agent.
     Command MessageSend = "message.send": MessageSendInput => MessageList;
 }
@@ -91,6 +93,9 @@ pub struct MessageView {
     /// When it was answered, RFC 3339.
     #[serde(default)]
     pub answered_at: Option<String>,
+    /// A permission given for good that was taken back.
+    #[serde(default)]
+    pub revoked: bool,
     /// The project's name.
     #[serde(default)]
     pub project: Option<String>,
@@ -113,6 +118,8 @@ pub struct MessageListInput {
     pub task: Option<String>,
     /// Only those that are open.
     pub open: bool,
+    /// Only permissions that were given for good and hold.
+    pub allowed: bool,
 }
 
 /// The output of `message.show`.

@@ -53,6 +53,8 @@ pub struct TrustInput {
     pub dir: Option<String>,
     /// The hash of what was shown; refused when the file has another by now.
     pub hash: Option<String>,
+    /// The user has confirmed that its agents may work without asking, outside a container too.
+    pub bypass: bool,
 }
 
 /// A list of projects, and what a change of them has to say.
@@ -107,6 +109,9 @@ pub struct ConfigView {
     pub trusted: bool,
     /// What differs from the text trusted before, as a unified diff; null when none was.
     pub diff: Option<String>,
+    /// Agents that would work without asking where no container holds them: to be confirmed.
+    #[serde(default)]
+    pub bypass: Vec<String>,
 }
 
 /// The output of `project.wanted-env`.

@@ -103,6 +103,7 @@ mod tests {
             permissions: Permissions::Ask,
             allow: Vec::new(),
             tools: false,
+            repo_settings: false,
             task: "login".into(),
             agent: "soho".into(),
             turn: "start".into(),

@@ -206,6 +206,17 @@ impl Agents for ShimAgents {
         self.command(run, &watch::stdin_command(number, line))
     }
 
+    fn tell(&self, run: &RunId, kind: &str, number: u64, text: &str) -> Result<(), AgentsError> {
+        let Some(line) = driver_of(kind)?.message(number, text) else {
+            let why = "it takes no messages while it works".to_owned();
+            return Err(AgentsError::Refused {
+                run: run.clone(),
+                why,
+            });
+        };
+        self.send_line(run, number, &line)
+    }
+
     fn answer(
         &self,
         run: &RunId,

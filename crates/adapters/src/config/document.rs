@@ -90,7 +90,7 @@ impl<'t> Section<'t> {
                 return Err(self.unknown(name, known));
             }
             if NOT_ACTED_ON.contains(&&*self.path(name)) {
-                warnings.extend(self.get(name).map(|item| item.not_yet("")));
+                warnings.extend(self.get(name).map(|item| item.not_yet()));
             }
         }
         Ok(())
@@ -184,9 +184,9 @@ impl<'t> Item<'t> {
     }
 
     /// That this key has no effect yet.
-    pub(super) fn not_yet(&self, value: &str) -> String {
+    pub(super) fn not_yet(&self) -> String {
         format!(
-            "{} `{}{value}` is not acted on by this version",
+            "{} `{}` is not acted on by this version",
             self.text.place(self.value.span()),
             self.path
         )
@@ -274,6 +274,12 @@ impl<'t> Item<'t> {
         list.iter()
             .map(|item| item.word().map(str::to_owned))
             .collect()
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self) -> Result<bool, SettingsError> {
+        let flag = self.value.get_ref().as_bool();
+        flag.ok_or_else(|| self.mistyped("true or false"))
     }
 
     /// A whole number within these bounds.

@@ -9,6 +9,7 @@ pub(super) const AGENT: &[&str] = &[
     "model",
     "permissions",
     "allow",
+    "repo_settings",
     "env",
     "pass_env",
 ];
@@ -47,6 +48,3 @@ pub(super) const NOT_ACTED_ON: &[&str] = &[
     "files.dir",
     "files.settle",
 ];
-
-/// The permissions that this version carries out.
-pub(super) const PERMISSIONS_ACTED_ON: &[&str] = &["ask", "accept-edits"];

@@ -188,12 +188,10 @@ fn agent(
     })?;
     if let Some(item) = section.get("permissions") {
         let word = item.one_of("there are no such permissions", PERMISSIONS)?;
-        if !keys::PERMISSIONS_ACTED_ON.contains(&&*word) {
-            warnings.push(item.not_yet(&format!(" = \"{word}\"")));
-        }
         agent.permissions = Some(word);
     }
     section.set("allow", &mut agent.allow, Item::texts)?;
+    section.set("repo_settings", &mut agent.repo_settings, Item::flag)?;
     section.set("env", &mut agent.env, Item::variables)?;
     section.set("pass_env", &mut agent.pass_env, |item| {
         item.variable_names()

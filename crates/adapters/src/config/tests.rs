@@ -81,6 +81,7 @@ fn every_key_is_read() {
                     model: Some("large".into()),
                     permissions: Some("accept-edits".into()),
                     allow: texts(&["Bash(cargo *)"]),
+                    repo_settings: false,
                     env: [("LOG_LEVEL", "info"), ("EMPTY", "")]
                         .map(|(name, value)| (name.to_owned(), value.to_owned()))
                         .into(),
@@ -148,8 +149,10 @@ fn what_is_not_acted_on_yet_is_a_warning_with_its_line() {
         config.agents["claude"].permissions.as_deref(),
         Some("bypass")
     );
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("`agents.claude.permissions = \"bypass\"`"));
+    assert_eq!(warnings, [""; 0]);
+    assert!(!config.agents["claude"].repo_settings);
+    let config = read("[agents.claude]\nrepo_settings = true");
+    assert!(config.agents["claude"].repo_settings);
 }
 
 #[test]

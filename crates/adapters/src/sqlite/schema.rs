@@ -45,6 +45,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "0007_holds",
         sql: include_str!("migrations/0007_holds.sql"),
     },
+    Migration {
+        name: "0008_messages",
+        sql: include_str!("migrations/0008_messages.sql"),
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE migrations (

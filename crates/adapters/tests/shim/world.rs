@@ -58,6 +58,7 @@ impl World {
             permissions: Permissions::AcceptEdits,
             allow: Vec::new(),
             tools: false,
+            repo_settings: false,
             task: "users-table".into(),
             agent: "soho".into(),
             turn: "start".into(),

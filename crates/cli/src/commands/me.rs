@@ -7,13 +7,15 @@ use crate::input;
 use crate::render::{escape, json};
 use crate::session::Session;
 use cw_wire::me::{
-    Ask, AskInput, AskOutput, Done, DoneInput, MeSayInput, Progress, ProgressInput, Say,
-    WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
+    Ask, AskInput, AskOutput, Done, DoneInput, MeSayInput, Progress, ProgressInput, Say, Took,
+    TookInput, WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
 };
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-/// How long a server that is away is waited for, while an answer is.
-const PAUSE: Duration = Duration::from_millis(300);
+/// How long between two tries to reach a server that is away.
+pub(crate) const PAUSE: Duration = Duration::from_millis(300);
+/// How long a server that is away is waited for: it may be starting anew.
+pub(crate) const RESTART: Duration = Duration::from_secs(30);
 
 /// Arguments of `cw ask`.
 #[derive(Debug, clap::Args)]
@@ -82,27 +84,31 @@ impl AskArgs {
                 .out
                 .note("There is no answer yet: end the turn, you are resumed with it.");
         }
-        Ok(if answer.answer.is_some() {
-            Exit::DONE
-        } else {
-            Exit::AGAIN
-        })
+        if answer.answer.is_some() {
+            took(session, answer.message);
+            return Ok(Exit::DONE);
+        }
+        Ok(Exit::AGAIN)
     }
 }
 
-/// Asks and waits; a server that restarts meanwhile is waited for too.
+/// Asks and waits; a server that restarts meanwhile is waited for too, and asked once only.
 pub(crate) fn ask(
     session: &Session<'_>,
     text: String,
     options: Vec<String>,
     wait: Duration,
 ) -> Outcome<AskOutput> {
-    let end = Instant::now() + wait;
-    let mut told = session.call::<Ask>(&AskInput {
+    let start = Instant::now();
+    let end = start + wait;
+    let question = AskInput {
         text,
         options,
         wait_s: 0,
-    })?;
+        key: Some(call_name(session, 0)),
+        acks: true,
+    };
+    let mut told = patiently(end.max(start + RESTART), || session.call::<Ask>(&question))?;
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if told.answer.is_some() || told.parked || left.is_zero() {
@@ -112,12 +118,41 @@ pub(crate) fn ask(
         let input = WaitAnswerInput {
             message: told.message.clone(),
             wait_s,
+            acks: true,
         };
         match session.call::<WaitAnswer>(&input) {
             Ok(answer) => told = answer,
             Err(failure) if is_gone(&failure) => std::thread::sleep(PAUSE.min(left)),
             Err(failure) => return Err(failure),
         }
+    }
+}
+
+/// A name that no other call of this agent has.
+pub(crate) fn call_name(session: &Session<'_>, number: u64) -> String {
+    let since = session.host.now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.map_or(0, |since| since.as_millis());
+    format!("{}-{since}-{number}", std::process::id())
+}
+
+/// Makes a call that may be made twice, until the server answers.
+fn patiently<T>(end: Instant, mut call: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    loop {
+        match call() {
+            Err(failure) if is_gone(&failure) && Instant::now() < end => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+}
+
+/// Says that an answer has reached its agent. Unsaid, it would come once more with the next turn.
+fn took(session: &Session<'_>, message: String) {
+    let input = TookInput {
+        messages: vec![message],
+    };
+    let said = patiently(Instant::now() + RESTART, || session.call::<Took>(&input));
+    if let Err(failure) = said {
+        session.out.detail(&format!("{failure:?}"));
     }
 }
 
@@ -133,7 +168,13 @@ impl SayArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         session.agent_only("say")?;
         let text = input::text_or_stdin(Some(&self.text), "message")?;
-        let answer = session.call::<Say>(&MeSayInput { text, to: self.to })?;
+        let input = MeSayInput {
+            text,
+            to: self.to,
+            key: Some(call_name(session, 0)),
+        };
+        let end = Instant::now() + RESTART;
+        let answer = patiently(end, || session.call::<Say>(&input))?;
         quiet(session, &answer)
     }
 }
@@ -150,7 +191,8 @@ impl DoneArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         session.agent_only("done")?;
         let summary = self.summary.as_deref().map(input::text).transpose()?;
-        let answer = session.call::<Done>(&DoneInput { summary })?;
+        let (input, end) = (DoneInput { summary }, Instant::now() + RESTART);
+        let answer = patiently(end, || session.call::<Done>(&input))?;
         quiet(session, &answer)
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn perform(cli: Cli, session: &Session<'_>) -> Outcome {
         Command::Files(command) => command.perform(session),
         Command::Doctor(args) => args.perform(session),
         Command::Completions(args) => args.perform(session),
-        Command::Mcp => mcp::perform(session),
+        Command::Mcp(args) => args.perform(session),
         Command::Ask(args) => args.perform(session),
         Command::Say(args) => args.perform(session),
         Command::Progress(args) => args.perform(session),

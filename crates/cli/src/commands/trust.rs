@@ -14,12 +14,15 @@ use cw_wire::scope::Place;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "cw.toml names commands that run on your machine, so an unknown or changed file\n\
-is shown and must be trusted once.\n\nExamples:\n  cw trust\n  cw trust --yes"
+is shown and must be trusted once.\n\nExamples:\n  cw trust\n  cw trust --yes\n  cw trust --yes --bypass"
 )]
 pub(crate) struct TrustArgs {
     /// Trust it without a question
     #[arg(long, short = 'y')]
     yes: bool,
+    /// Confirm that agents may work without asking, outside a container too
+    #[arg(long)]
+    bypass: bool,
 }
 
 impl TrustArgs {
@@ -43,9 +46,17 @@ impl TrustArgs {
                     .into());
             }
         }
+        let bypass = self.bypass || config.bypass.is_empty() || confirm_bypass(session, &config);
+        if !bypass {
+            return Err(refused("cw.toml is not trusted")
+                .cause("it was not confirmed that agents may work without asking")
+                .hint("`cw trust --yes --bypass` confirms it; or write `permissions = \"accept-edits\"`")
+                .into());
+        }
         let input = TrustInput {
             dir,
             hash: Some(config.hash),
+            bypass: !config.bypass.is_empty() || self.bypass,
         };
         let answer = session.call::<ProjectTrust>(&input)?;
         for warning in &answer.warnings {
@@ -53,6 +64,16 @@ impl TrustArgs {
         }
         done(session.show(&answer, human::project::trusted))
     }
+}
+
+/// Asks by itself for the one thing that `--yes` does not cover.
+fn confirm_bypass(session: &Session<'_>, config: &ConfigView) -> bool {
+    session.out.note(&format!(
+        "These agents would work without asking, and no container holds them: {}. They could do \
+         anything that you can do on this machine.",
+        escape::line(&config.bypass.join(", "))
+    ));
+    input::confirm(session, "Let them?")
 }
 
 fn show(session: &Session<'_>, config: &ConfigView) {

@@ -341,6 +341,7 @@ mod tests {
             answer: None,
             created_at: "2026-11-23T10:00:00Z".into(),
             answered_at: None,
+            revoked: false,
             project: None,
             initiative: None,
         };

@@ -116,6 +116,7 @@ fn ask_about(tx: &mut Txn, purse: Purse, due: TaskId) {
         tx,
         Draft {
             project,
+            key: None,
             holds: None,
             task,
             initiative,

@@ -14,7 +14,7 @@ const TASKS_PER_AGENT: usize = 100;
 
 pub(super) fn route(tx: &mut Txn, caller: AgentId, call: Call) -> Result<Reply, Refusal> {
     match call {
-        Call::Ask { text, options } => message::ask(tx, caller, &text, options),
+        Call::Ask { text, options, key } => message::ask(tx, caller, &text, options, key),
         Call::TookAnswer(id) => message::took(tx, caller, id),
         Call::TookMessages(ids) => {
             for id in ids {
@@ -22,7 +22,7 @@ pub(super) fn route(tx: &mut Txn, caller: AgentId, call: Call) -> Result<Reply, 
             }
             Ok(Reply::Done)
         }
-        Call::Say { to, text } => message::say(tx, Party::Agent(caller), to, &text),
+        Call::Say { to, text, key } => message::say(tx, Party::Agent(caller), to, &text, key),
         Call::Progress(text) => {
             let line = tasks::bounded(text.lines().next().unwrap_or(""));
             tx.change::<Agent>(caller, |agent| agent.activity.clone_from(&line));

@@ -10,7 +10,7 @@ use crate::domain::txn::{About, Txn};
 use crate::domain::work::{Agent, Party, StopReason};
 
 use super::signal::{Command, Refusal, Reply};
-use super::{apply, ending, held, initiative, lane, message, spawn, task, tasks, turn};
+use super::{apply, ending, held, initiative, lane, message, request, spawn, task, tasks, turn};
 
 pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     if let Some(project) = begun_by(tx, &command)
@@ -26,7 +26,11 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
     match command {
         Command::Passing(names, command) => held::pass(tx, &names, *command),
         Command::Register { root, name, base } => Ok(register(tx, root, &name, base)),
-        Command::Trust(project, text) => Ok(trust(tx, project, &text)),
+        Command::Trust {
+            project,
+            text,
+            bypass,
+        } => Ok(trust(tx, project, &text, bypass)),
         Command::Apply {
             project,
             plan,
@@ -67,11 +71,12 @@ pub(super) fn route(tx: &mut Txn, command: Command) -> Result<Reply, Refusal> {
         Command::StopAgent(id) => Ok(Reply::Stopping(stop_agent(tx, id).into_iter().collect())),
         Command::StopAll(project) => Ok(stop_all(tx, project)),
         Command::ResumeAgent(id) => resume_agent(tx, id),
-        Command::Say(id, text) => message::say(tx, Party::User, Party::Agent(id), &text),
+        Command::Say(id, text) => message::say(tx, Party::User, Party::Agent(id), &text, None),
         Command::RemoveAgent(id) => remove_agent(tx, id),
         Command::Integrate(id) => integrate(tx, id),
         Command::Answer(id, text) => message::answer(tx, id, &text),
         Command::Read(id) => message::read(tx, id),
+        Command::Revoke(id) => request::revoke(tx, id),
         Command::Hold(id) => Ok(hold(tx, id, true)),
         Command::Unhold(id) => {
             accept_lanes(tx, id);
@@ -121,6 +126,7 @@ fn register(tx: &mut Txn, root: String, name: &str, base: String) -> Reply {
         root,
         base,
         trusted: None,
+        bypass: false,
         held: false,
         lifts: false,
         created_at: tx.now,
@@ -129,9 +135,13 @@ fn register(tx: &mut Txn, root: String, name: &str, base: String) -> Reply {
     Reply::Project(id)
 }
 
-fn trust(tx: &mut Txn, id: ProjectId, text: &str) -> Reply {
-    if tx.get::<Project>(id).trusted.as_deref() != Some(text) {
-        tx.change::<Project>(id, |project| project.trusted = Some(Arc::from(text)));
+fn trust(tx: &mut Txn, id: ProjectId, text: &str, bypass: bool) -> Reply {
+    let known = tx.get::<Project>(id);
+    if known.trusted.as_deref() != Some(text) || known.bypass != bypass {
+        tx.change::<Project>(id, |project| {
+            project.trusted = Some(Arc::from(text));
+            project.bypass = bypass;
+        });
         tx.tell("project.trusted", About::Project(id), []);
     }
     Reply::Project(id)

@@ -320,6 +320,10 @@ fn about(tx: &Txn, kind: EffectKind) -> Option<About> {
             About::Task(tx.state().get::<Merge>(id)?.task)
         }
         EffectKind::Release(id) => About::Agent(id),
+        EffectKind::Pass(id) => {
+            let turn = tx.state().get::<Message>(id)?.passed?;
+            About::Agent(tx.state().get::<Turn>(turn)?.agent)
+        }
         EffectKind::Reply(id) => {
             let request = tx.state().get::<Message>(id)?.request.as_ref()?;
             About::Agent(tx.state().get::<Turn>(request.turn)?.agent)

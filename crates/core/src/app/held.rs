@@ -84,6 +84,7 @@ fn again(tx: &mut Txn, turn: &Turn) {
 fn question(project: ProjectId, body: String, options: &[&str]) -> Draft {
     Draft {
         project,
+        key: None,
         initiative: None,
         task: None,
         kind: MessageKind::Question,

@@ -1,5 +1,5 @@
 //! Questions, answers and notes: each question is answered exactly once, each answer and note
-//! reaches its agent exactly once.
+//! reaches its agent exactly once, in the order in which it was said.
 
 use crate::domain::budget::Purse;
 use crate::domain::event::Value;
@@ -11,7 +11,7 @@ use crate::domain::work::{
 };
 
 use super::signal::{Refusal, Reply};
-use super::{budget, held, request, task, tasks, turn};
+use super::{budget, held, note, request, task, tasks, turn};
 
 /// The longest message, in bytes.
 pub(super) const MOST: usize = 64 * 1024;
@@ -35,6 +35,7 @@ pub(super) struct Draft {
     pub(super) about: Option<Quandary>,
     pub(super) holds: Option<String>,
     pub(super) request: Option<Request>,
+    pub(super) key: Option<String>,
 }
 
 pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
@@ -52,6 +53,9 @@ pub(super) fn put(tx: &mut Txn, draft: Draft) -> MessageId {
         status: MessageStatus::Open,
         answer: None,
         delivered: None,
+        passed: None,
+        key: draft.key,
+        revoked: false,
         about: draft.about,
         holds: draft.holds,
         request: draft.request,
@@ -75,13 +79,41 @@ fn sized(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+/// The longest name of a call, in bytes.
+const KEY: usize = 100;
+
+/// What an agent asked or said by a call of this name before.
+fn said_before(tx: &Txn, agent: AgentId, key: Option<&str>) -> Result<Option<MessageId>, Refusal> {
+    let Some(key) = key else {
+        return Ok(None);
+    };
+    if key.is_empty() || key.len() > KEY {
+        return Err(Refusal::usage(format!(
+            "the key of a call has 1 to {KEY} bytes"
+        )));
+    }
+    let own = |message: &&Message| {
+        message.key.as_deref() == Some(key) && message.from == Party::Agent(agent)
+    };
+    Ok(tx
+        .state()
+        .all::<Message>()
+        .rev()
+        .find(own)
+        .map(|known| known.id))
+}
+
 /// An agent asks the user.
 pub(super) fn ask(
     tx: &mut Txn,
     asker: AgentId,
     text: &str,
     options: Vec<String>,
+    key: Option<String>,
 ) -> Result<Reply, Refusal> {
+    if let Some(known) = said_before(tx, asker, key.as_deref())? {
+        return Ok(Reply::Message(known));
+    }
     let body = sized(text)?;
     if options.len() > 20 || options.iter().any(|option| option.len() > 1_000) {
         return Err(Refusal::usage(
@@ -109,6 +141,7 @@ pub(super) fn ask(
             about: None,
             holds: None,
             request: None,
+            key,
         },
     );
     tx.tell(
@@ -160,6 +193,7 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
             about: Some(Quandary::Bounces),
             holds: None,
             request: None,
+            key: None,
         },
     );
     tx.tell(
@@ -174,7 +208,18 @@ pub(super) fn ask_about_bounces(tx: &mut Txn, task: TaskId, merge: MergeId) {
 }
 
 /// Somebody says something to somebody; an idle agent gets a turn for it.
-pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Reply, Refusal> {
+pub(super) fn say(
+    tx: &mut Txn,
+    from: Party,
+    to: Party,
+    text: &str,
+    key: Option<String>,
+) -> Result<Reply, Refusal> {
+    if let Party::Agent(sender) = from
+        && let Some(known) = said_before(tx, sender, key.as_deref())?
+    {
+        return Ok(Reply::Message(known));
+    }
     let body = sized(text)?;
     let known = |party: &Party| match party {
         Party::Agent(id) => Some(*id),
@@ -190,28 +235,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
     let reader = known(&to);
     let by_user = from == Party::User;
     if let Some(reader) = reader {
-        let row = tx.get::<Agent>(reader);
-        if row.project != project {
-            return Err(Refusal::not_found("there is no such agent in this project"));
-        }
-        let theirs = tx.get::<Task>(row.task);
-        if theirs.state.is_closed() || theirs.agent != Some(reader) {
-            return Err(Refusal::state(format!("agent '{}' is finished", row.name))
-                .because(format!("its task '{}' is over", theirs.spec.slug))
-                .hint("add a new task with `cw task add`, or start an agent with `cw spawn`"));
-        }
-        // Work in the lane may be merged any moment, and who did it is gone then. What is in review
-        // is the user's to set going again, not another agent's: approved, it is the same.
-        let rests = match theirs.state {
-            TaskState::Merging => Some("is being merged"),
-            TaskState::Review if !by_user => Some("is in review"),
-            _ => None,
-        };
-        if let Some(rests) = rests {
-            return Err(Refusal::state(format!("agent '{}' would not read it", row.name))
-                .because(format!("the work on its task '{}' {rests}", theirs.spec.slug))
-                .hint("add a new task with `cw task add`, or wait: work that comes back is worked on again"));
-        }
+        would_read(tx, reader, &from)?;
     }
     let id = put(
         tx,
@@ -227,6 +251,7 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
             about: None,
             holds: None,
             request: None,
+            key,
         },
     );
     tx.tell(
@@ -242,7 +267,40 @@ pub(super) fn say(tx: &mut Txn, from: Party, to: Party, text: &str) -> Result<Re
     if let Some(reader) = reader.filter(|reader| by_user || working(*reader)) {
         wake(tx, reader);
     }
+    if let Some(reader) = reader {
+        note::pass_next(tx, reader);
+    }
     Ok(Reply::Message(id))
+}
+
+/// Refuses a word to an agent that would never read it, or is none of the sender's.
+fn would_read(tx: &Txn, reader: AgentId, from: &Party) -> Result<(), Refusal> {
+    let row = tx.get::<Agent>(reader);
+    if let Party::Agent(sender) = from
+        && tx.get::<Agent>(*sender).project != row.project
+    {
+        return Err(Refusal::not_found("there is no such agent in this project"));
+    }
+    let theirs = tx.get::<Task>(row.task);
+    if theirs.state.is_closed() || theirs.agent != Some(reader) {
+        return Err(Refusal::state(format!("agent '{}' is finished", row.name))
+            .because(format!("its task '{}' is over", theirs.spec.slug))
+            .hint("add a new task with `cw task add`, or start an agent with `cw spawn`"));
+    }
+    // Work in the lane may be merged any moment, and who did it is gone then. What is in review is
+    // the user's to set going again, not another agent's: approved, it is the same.
+    let rests = match theirs.state {
+        TaskState::Merging => "is being merged",
+        TaskState::Review if *from != Party::User => "is in review",
+        _ => return Ok(()),
+    };
+    Err(
+        Refusal::state(format!("agent '{}' would not read it", row.name))
+            .because(format!("the work on its task '{}' {rests}", theirs.spec.slug))
+            .hint(
+                "add a new task with `cw task add`, or wait: work that comes back is worked on again",
+            ),
+    )
 }
 
 /// Gives an idle agent a turn for its unread mail.
@@ -278,13 +336,7 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
             .hint("`cw agent say NAME TEXT` sends a message to an agent"));
     }
     if message.status != MessageStatus::Open {
-        let was = message
-            .answer
-            .as_deref()
-            .unwrap_or("it is no longer wanted");
-        return Err(Refusal::state(format!("message {id} is not open any more"))
-            .because(format!("its answer: {was}"))
-            .hint("`cw agent say NAME TEXT` sends a further message to the agent"));
+        return Err(not_open(tx, &message));
     }
     let chosen = choose(&message.options, &text);
     let now = tx.now;
@@ -321,6 +373,22 @@ pub(super) fn answer(tx: &mut Txn, id: MessageId, text: &str) -> Result<Reply, R
         _ => {}
     }
     Ok(Reply::Message(id))
+}
+
+/// Why a question takes no answer any more.
+fn not_open(tx: &Txn, message: &Message) -> Refusal {
+    let over = match message.task.map(|task| tx.get::<Task>(task)) {
+        Some(task) if task.state == TaskState::Cancelled => "its task was cancelled",
+        Some(task) if task.state == TaskState::Skipped => "its task was skipped",
+        _ => "whoever asked wants no answer any more",
+    };
+    let cause = match &message.answer {
+        Some(answer) => format!("its answer: {answer}"),
+        None => over.to_owned(),
+    };
+    Refusal::state(format!("message {} is not open any more", message.id))
+        .because(cause)
+        .hint("`cw agent say NAME TEXT` sends a further message to an agent at work")
 }
 
 /// An answer that is the number of an option stands for that option.
@@ -361,7 +429,7 @@ fn settle_bounces(tx: &mut Txn, id: TaskId, answer: &str) -> Result<(), Refusal>
                 turn::queue(tx, agent, TurnKind::Bounce, merge);
             }
             if advice != ANSWER_AGAIN {
-                say(tx, Party::User, Party::Agent(agent), advice)?;
+                say(tx, Party::User, Party::Agent(agent), advice, None)?;
             }
         }
     }

@@ -12,6 +12,7 @@ mod held;
 mod initiative;
 mod lane;
 mod message;
+mod note;
 mod progress;
 mod quiet;
 mod request;
@@ -33,7 +34,7 @@ pub use find::{find_agent, find_initiative, find_message, find_project, find_tas
 pub use held::{ANSWER_GO_ON, ANSWER_WITHOUT, Handed};
 pub use message::{ANSWER_AGAIN, ANSWER_GIVE_UP, ANSWER_SKIP};
 pub use progress::{Prospect, prospect};
-pub use request::{ALLOW, ALLOW_ALWAYS, DENY, PATIENCE};
+pub use request::{ALLOW, ALLOW_ALWAYS, ALLOW_PROJECT, DENY, PATIENCE, lasts};
 pub use signal::{
     Applied, Asked, Call, Command, NewTask, Outcome, Output, Refusal, RefusalKind, Reply, Retrying,
     Sight, Signal, StartFacts, TaskEdit, Want,

@@ -62,6 +62,7 @@ pub(super) fn cut(tx: &mut Txn, turn: &Turn) {
         tx,
         Draft {
             project: agent.project,
+            key: None,
             initiative: None,
             task: Some(turn.task),
             kind: MessageKind::Note,

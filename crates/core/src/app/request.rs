@@ -12,13 +12,16 @@ use crate::domain::work::{
 };
 
 use super::message::{self, Draft};
-use super::signal::{Asked, Outcome, Want};
+use super::signal::{Asked, Outcome, Refusal, Reply, Want};
 use super::{dispatch, tasks};
 
 /// The answer to a permission that lets this one use of the tool go ahead.
 pub const ALLOW: &str = "allow";
 /// The answer to a permission that lets this agent use the tool from now on.
 pub const ALLOW_ALWAYS: &str = "allow always (this agent)";
+/// The answer to a permission that lets every agent of the project, of the same kind, use the
+/// tool from now on.
+pub const ALLOW_PROJECT: &str = "allow always (this project)";
 /// The answer to a permission that refuses it; any other text refuses it with that reason.
 pub const DENY: &str = "deny";
 /// How long a program waits for an answer before its agent is parked.
@@ -52,24 +55,52 @@ pub(super) fn seen(tx: &mut Txn, turn: &Turn, asked: Vec<Asked>, withdrawn: &[St
     }
 }
 
-fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
-    let parts = match &asked.want {
-        Want::Answers(parts) => u32::try_from(parts.len()).unwrap_or(u32::MAX),
-        Want::Tool { .. } => 1,
-    };
-    let (kind, tool, body, options) = match asked.want {
+/// How a request is shown, and what is remembered of it.
+struct Shape {
+    kind: MessageKind,
+    tool: String,
+    digest: String,
+    body: String,
+    options: Vec<String>,
+    parts: u32,
+}
+
+fn shape(want: Want) -> Shape {
+    match want {
         Want::Answers(parts) => {
+            let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
             let (body, options) = worded(parts);
-            (MessageKind::Question, String::new(), body, options)
+            Shape {
+                kind: MessageKind::Question,
+                tool: String::new(),
+                digest: String::new(),
+                body: tasks::bounded(&body),
+                options,
+                parts: count,
+            }
         }
-        Want::Tool { tool, detail } => {
-            let options = [ALLOW, ALLOW_ALWAYS, DENY].map(str::to_owned).to_vec();
-            let body = format!("May I use {tool}? {detail}");
-            (MessageKind::Permission, tool, body, options)
-        }
-    };
-    let body = tasks::bounded(&body);
-    let standing = kind == MessageKind::Permission && stands(tx, turn, &tool, &body);
+        Want::Tool {
+            tool,
+            detail,
+            digest,
+        } => Shape {
+            kind: MessageKind::Permission,
+            body: tasks::bounded(&format!("May I use {tool}? {detail}")),
+            tool,
+            digest,
+            options: [ALLOW, ALLOW_ALWAYS, ALLOW_PROJECT, DENY]
+                .map(str::to_owned)
+                .to_vec(),
+            parts: 1,
+        },
+    }
+}
+
+fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
+    let shape = shape(asked.want);
+    let (body, options) = (shape.body, shape.options);
+    let standing =
+        shape.kind == MessageKind::Permission && stands(tx, turn, &shape.tool, &shape.digest);
     let project = tx.get::<Agent>(turn.agent).project;
     let id = message::put(
         tx,
@@ -77,7 +108,7 @@ fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
             project,
             task: Some(turn.task),
             initiative: None,
-            kind,
+            kind: shape.kind,
             from: Party::Agent(turn.agent),
             to: Party::User,
             body: body.clone(),
@@ -88,9 +119,11 @@ fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
                 turn: turn.id,
                 reply: asked.reply,
                 name: asked.name,
-                tool,
-                parts,
+                tool: shape.tool,
+                digest: shape.digest,
+                parts: shape.parts,
             }),
+            key: None,
         },
     );
     tx.tell(
@@ -103,19 +136,24 @@ fn put(tx: &mut Txn, turn: &Turn, asked: Asked) {
         ],
     );
     if standing {
-        let now = tx.now;
-        tx.change::<Message>(id, |message| {
-            message.status = MessageStatus::Answered;
-            message.answer = Some(ALLOW.to_owned());
-            message.answered_at = Some(now);
-        });
-        tx.tell(
-            "message.answered",
-            About::Task(turn.task),
-            [("message", id.0.into()), ("answer", ALLOW.into())],
-        );
-        pass_on(tx, id);
+        grant(tx, turn, id);
     }
+}
+
+/// Answers a request that the user has said yes to before.
+fn grant(tx: &mut Txn, turn: &Turn, id: MessageId) {
+    let now = tx.now;
+    tx.change::<Message>(id, |message| {
+        message.status = MessageStatus::Answered;
+        message.answer = Some(ALLOW.to_owned());
+        message.answered_at = Some(now);
+    });
+    tx.tell(
+        "message.answered",
+        About::Task(turn.task),
+        [("message", id.0.into()), ("answer", ALLOW.into())],
+    );
+    pass_on(tx, id);
 }
 
 /// One question is shown with its options; several as a list, to be answered line by line.
@@ -138,21 +176,60 @@ fn worded(parts: Vec<(String, Vec<String>)>) -> (String, Vec<String>) {
 
 /// Whether the user has said yes to this before: for good, or to this very use in a turn that
 /// was parked meanwhile and now tries again.
-fn stands(tx: &Txn, turn: &Turn, tool: &str, body: &str) -> bool {
+fn stands(tx: &Txn, turn: &Turn, tool: &str, digest: &str) -> bool {
+    let asker = tx.get::<Agent>(turn.agent);
     tx.state().all::<Message>().any(|message| {
-        let own = message.from == Party::Agent(turn.agent);
-        let Some(request) = message.request.as_ref().filter(|_| own) else {
+        let Some(request) = message.request.as_ref().filter(|known| known.tool == tool) else {
+            return false;
+        };
+        let Party::Agent(from) = message.from else {
             return false;
         };
         match message.answer.as_deref() {
-            Some(ALLOW_ALWAYS) => request.tool == tool,
-            Some(ALLOW) => {
+            Some(ALLOW_PROJECT) => {
+                let like_it = |known: &Agent| known.kind == asker.kind;
+                let near = message.project == asker.project;
+                near && !message.revoked && tx.state().get::<Agent>(from).is_some_and(like_it)
+            }
+            Some(ALLOW_ALWAYS) => from == asker.id && !message.revoked,
+            Some(ALLOW) if from == asker.id => {
                 let resumed = request.turn != turn.id && message.delivered == Some(turn.id);
-                resumed && request.tool == tool && message.body == body
+                resumed && !digest.is_empty() && request.digest == digest
             }
             _ => false,
         }
     })
+}
+
+/// Whether a permission was given for good and was not taken back.
+#[must_use]
+pub fn lasts(message: &Message) -> bool {
+    let for_good = matches!(
+        message.answer.as_deref(),
+        Some(ALLOW_ALWAYS | ALLOW_PROJECT)
+    );
+    message.kind == MessageKind::Permission && for_good && !message.revoked
+}
+
+/// The user takes a permission back that was given for good.
+pub(super) fn revoke(tx: &mut Txn, id: MessageId) -> Result<Reply, Refusal> {
+    let message = tx.get::<Message>(id);
+    if !lasts(message) {
+        let again = if message.revoked {
+            "it was taken back before"
+        } else {
+            "it is no permission that was given for good"
+        };
+        return Err(
+            Refusal::state(format!("message {id} allows nothing that lasts"))
+                .because(again)
+                .hint("`cw message list --allowed` shows what is allowed for good"),
+        );
+    }
+    let about = About::Project(message.project);
+    tx.change::<Message>(id, |message| message.revoked = true);
+    tx.tell("message.revoked", about, [("message", id.0.into())]);
+    Ok(Reply::Message(id))
 }
 
 /// The open requests of a turn's program.

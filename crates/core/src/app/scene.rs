@@ -145,6 +145,13 @@ impl Scene {
         self.decide(Signal::Command(command))
     }
 
+    /// The refusal of a command.
+    pub(super) fn refuses(&mut self, command: Command) -> Refusal {
+        let signal = Signal::Command(command);
+        let decided = decide(&mut self.state, signal, Timestamp(self.now), &mut self.ids);
+        decided.map(|_| ()).unwrap_err()
+    }
+
     pub(super) fn perform(&mut self, word: &str, outcome: Outcome) {
         let effect = self.wanted(word).expect("the effect is wanted");
         self.decide(Signal::Performed(effect, outcome));

@@ -43,8 +43,15 @@ pub enum Command {
         /// The default base.
         base: String,
     },
-    /// Trust this text of `cw.toml`.
-    Trust(ProjectId, String),
+    /// Trust a text of `cw.toml`.
+    Trust {
+        /// Whose text.
+        project: ProjectId,
+        /// The text.
+        text: String,
+        /// The user has confirmed that its agents may work without asking.
+        bypass: bool,
+    },
     /// Read a plan in.
     Apply {
         /// Whose plan.
@@ -115,6 +122,8 @@ pub enum Command {
     Answer(MessageId, String),
     /// Mark a note as read.
     Read(MessageId),
+    /// Take back a permission that was given for good.
+    Revoke(MessageId),
     /// Hold dispatch in a project.
     Hold(ProjectId),
     /// Let dispatch go on, and lanes that hold.
@@ -172,6 +181,8 @@ pub enum Call {
         text: String,
         /// Choices offered.
         options: Vec<String>,
+        /// Names the call: made again, it asks nothing anew.
+        key: Option<String>,
     },
     /// It has read the answer to this question.
     TookAnswer(MessageId),
@@ -181,6 +192,8 @@ pub enum Call {
         to: Party,
         /// What.
         text: String,
+        /// Names the call: made again, it says nothing anew.
+        key: Option<String>,
     },
     /// Tell what it is doing.
     Progress(String),
@@ -313,6 +326,10 @@ pub struct Output {
     pub retrying: Option<Retrying>,
     /// It has printed more than is kept.
     pub cut: bool,
+    /// It has shown that it takes messages while it works.
+    pub listens: bool,
+    /// Notes that it has taken in while it works.
+    pub taken: Vec<MessageId>,
 }
 
 /// A program that waits and tries again by itself.
@@ -346,6 +363,8 @@ pub enum Want {
         tool: String,
         /// With what, in one line.
         detail: String,
+        /// Tells its whole input from any other.
+        digest: String,
     },
 }
 

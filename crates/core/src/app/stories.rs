@@ -21,6 +21,7 @@ fn ask(scene: &mut Scene) {
     let call = Call::Ask {
         text: "which?".into(),
         options: Vec::new(),
+        key: None,
     };
     let asker = agent(scene);
     scene.decide(Signal::Call(asker, call));
@@ -268,7 +269,14 @@ fn no_word_is_taken_that_nobody_would_read() {
     let text = "one more thing".to_owned();
     let by_user = Signal::Command(Command::Say(first, text.clone()));
     let to = Party::Agent(first);
-    let by_agent = Signal::Call(other, Call::Say { to, text });
+    let by_agent = Signal::Call(
+        other,
+        Call::Say {
+            to,
+            text,
+            key: None,
+        },
+    );
     for signal in [by_user, by_agent] {
         let refusal = scene.refused(signal);
         assert!(refusal.cause.unwrap().contains("is being merged"));
@@ -339,8 +347,77 @@ fn an_agents_note_sets_no_failed_task_going() {
     let other = agent(&scene);
     assert_ne!(failed, other);
     let to = Party::Agent(failed);
-    let text = "go on".to_owned();
-    scene.decide(Signal::Call(other, Call::Say { to, text }));
+    let (text, key) = ("go on".to_owned(), None);
+    scene.decide(Signal::Call(other, Call::Say { to, text, key }));
     let of_failed = |turn: &&Turn| turn.agent == failed;
     assert_eq!(scene.state.all::<Turn>().filter(of_failed).count(), 1);
+}
+
+#[test]
+fn a_call_that_comes_again_is_one_message() {
+    let mut scene = Scene::new();
+    let asker = agent(&scene);
+    let question = |text: &str| Call::Ask {
+        text: text.into(),
+        options: Vec::new(),
+        key: Some("call-1".into()),
+    };
+    let first = scene.decide(Signal::Call(asker, question("which?")));
+    // Also once it was answered, and after the turn that asked.
+    assert_eq!(scene.decide(Signal::Call(asker, question("which?"))), first);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this");
+    scene.end(Verdict::Asked);
+    assert_eq!(scene.decide(Signal::Call(asker, question("which?"))), first);
+    assert_eq!(scene.messages().len(), 1);
+
+    let note = || Call::Say {
+        to: Party::User,
+        text: "mind this".into(),
+        key: Some("call-2".into()),
+    };
+    let said = scene.decide(Signal::Call(asker, note()));
+    assert_eq!(scene.decide(Signal::Call(asker, note())), said);
+    assert_eq!(scene.messages().len(), 2);
+
+    // A name is its agent's own.
+    scene.spawn("another");
+    scene.begin();
+    let other = agent(&scene);
+    assert_ne!(scene.decide(Signal::Call(other, question("and I?"))), first);
+}
+
+#[test]
+fn an_answer_that_was_handed_over_and_not_taken_comes_with_the_next_turn() {
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this");
+    // Whoever waited for it was killed before it could say so.
+    scene.end(Verdict::Crashed);
+    pass(&mut scene, 60);
+    scene.begin();
+    assert!(scene.turn().prompt.contains("this"));
+    assert_eq!(scene.messages()[0].delivered, Some(scene.turn().id));
+    let asker = agent(&scene);
+    scene.decide(Signal::Call(asker, Call::TookMessages(vec![id])));
+    scene.end(Verdict::Done);
+    assert_eq!(scene.turn().number, 2, "it comes once");
+}
+
+#[test]
+fn an_answer_comes_once_and_a_question_that_is_withdrawn_takes_none() {
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this");
+    let twice = scene.refuses(Command::Answer(id, "that".into()));
+    assert_eq!(twice.cause.as_deref(), Some("its answer: this"));
+    ask(&mut scene);
+    let task = scene.turn().task;
+    scene.command(Command::CancelTask(task));
+    let late = scene.messages()[1].id;
+    let late = scene.refuses(Command::Answer(late, "that".into()));
+    assert_eq!(late.cause.as_deref(), Some("its task was cancelled"));
+    assert!(late.hint.is_some());
 }

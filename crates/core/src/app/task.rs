@@ -208,7 +208,7 @@ pub(super) fn reject(tx: &mut Txn, id: TaskId, why: &str) -> Result<Reply, Refus
     } else {
         format!("Your work was looked at and sent back: {why}")
     };
-    message::say(tx, Party::User, Party::Agent(agent), &text)?;
+    message::say(tx, Party::User, Party::Agent(agent), &text, None)?;
     requeue_as_bounce(tx, agent);
     Ok(Reply::Task(id))
 }

@@ -12,7 +12,9 @@ use crate::domain::work::{
 };
 
 use super::signal::{Outcome, Output, Sight};
-use super::{budget, dispatch, ending, held, initiative, lane, quiet, request, session, tasks};
+use super::{
+    budget, dispatch, ending, held, initiative, lane, note, quiet, request, session, tasks,
+};
 
 /// Adds a turn that waits for a place.
 pub(super) fn queue(
@@ -36,6 +38,7 @@ pub(super) fn queue(
         prompt: String::new(),
         merge,
         resumes: false,
+        listens: false,
         stop: None,
         pid: None,
         read_out: 0,
@@ -191,6 +194,7 @@ pub(super) fn performed(tx: &mut Txn, effect: &Effect, outcome: Outcome) {
             _ => tx.done(effect.id),
         },
         EffectKind::Reply(message) => request::passed_on(tx, effect, message, outcome),
+        EffectKind::Pass(message) => note::passed(tx, effect, message, outcome),
         EffectKind::Collect(turn) => collected(tx, effect, turn, outcome),
         EffectKind::Trial(_) | EffectKind::Gate(_) | EffectKind::Advance(_) => {
             lane::performed(tx, effect, outcome);
@@ -448,6 +452,7 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
     if output.cut {
         quiet::cut(tx, turn);
     }
+    note::heard(tx, turn, output.listens, &output.taken);
     tx.change::<Turn>(turn.id, |turn| {
         turn.read_out = output.read.0.max(turn.read_out);
         turn.read_err = output.read.1.max(turn.read_err);

@@ -56,6 +56,8 @@ pub struct AgentConfig {
     pub permissions: Option<String>,
     /// Tools that are allowed without asking.
     pub allow: Vec<String>,
+    /// Whether the agent settings that the repository brings along are loaded.
+    pub repo_settings: bool,
     /// Environment variables set for the program.
     pub env: BTreeMap<String, String>,
     /// Environment variables taken from whoever starts the work.

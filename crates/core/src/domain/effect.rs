@@ -35,6 +35,8 @@ pub enum EffectKind {
     StopTurn(TurnId),
     /// Pass the answer on to the agent program that asked.
     Reply(MessageId),
+    /// Hand a note to the agent program at work.
+    Pass(MessageId),
     /// Commit what the agent left and look at its branch.
     Collect(TurnId),
     /// Try the merge and make its commit.
@@ -69,6 +71,7 @@ impl EffectKind {
             Self::StartTurn(_) => "start-turn",
             Self::StopTurn(_) => "stop-turn",
             Self::Reply(_) => "reply",
+            Self::Pass(_) => "pass",
             Self::Collect(_) => "collect",
             Self::Trial(_) => "trial",
             Self::Gate(_) => "gate",
@@ -89,7 +92,7 @@ impl EffectKind {
             }
             Self::Trial(id) | Self::Gate(id) | Self::Advance(id) => id.0,
             Self::Release(id) => id.0,
-            Self::Reply(id) => id.0,
+            Self::Reply(id) | Self::Pass(id) => id.0,
         }
     }
 
@@ -103,6 +106,7 @@ impl EffectKind {
             "start-turn" => Self::StartTurn(subject.into()),
             "stop-turn" => Self::StopTurn(subject.into()),
             "reply" => Self::Reply(subject.into()),
+            "pass" => Self::Pass(subject.into()),
             "collect" => Self::Collect(subject.into()),
             "trial" => Self::Trial(subject.into()),
             "gate" => Self::Gate(subject.into()),

@@ -25,6 +25,9 @@ pub struct Project {
     pub base: String,
     /// The text of `cw.toml` that the user trusted last; decisions follow this one.
     pub trusted: Option<Arc<str>>,
+    /// The user has confirmed that agents of this text may work without asking, outside a
+    /// container too.
+    pub bypass: bool,
     /// Dispatch is held (`cw pause`, `cw stop --all`).
     pub held: bool,
     /// The hold came with `cw stop --all`: whatever the user starts next lets it go.

@@ -209,6 +209,17 @@ pub fn nudge(task: &Task, silent: Duration) -> String {
     )
 }
 
+/// A note as it is handed to an agent at work, who did not wait for it.
+#[must_use]
+pub fn note(message: &Message) -> String {
+    let who = if message.from == Party::User {
+        "The user"
+    } else {
+        "Another agent"
+    };
+    format!("{who} says: {}", message.body)
+}
+
 /// What an agent is told when its last turn failed and it is to go on: its task again, and why.
 #[must_use]
 pub fn retry(state: &State, task: &Task, why: Option<&str>) -> String {

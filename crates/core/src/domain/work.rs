@@ -181,6 +181,8 @@ pub struct Turn {
     pub merge: Option<MergeId>,
     /// It resumes the session (else it begins it).
     pub resumes: bool,
+    /// Its program has shown that it takes messages while it works.
+    pub listens: bool,
     /// A stop was asked for, and why.
     pub stop: Option<StopReason>,
     /// The process id of its program, while it runs.
@@ -282,6 +284,12 @@ pub struct Message {
     pub answer: Option<String>,
     /// The answer or note has reached its agent: by this turn, or by a call of its own (0).
     pub delivered: Option<TurnId>,
+    /// The turn whose program it was handed to while at work; it may not have taken it in yet.
+    pub passed: Option<TurnId>,
+    /// A name that its sender chose, so that it is said once however often the call comes.
+    pub key: Option<String>,
+    /// A permission given for good that the user took back.
+    pub revoked: bool,
     /// A question of `cw` about what to do with a task or an initiative.
     pub about: Option<Quandary>,
     /// The table of `cw.toml` whose agents start no turn while this is open.
@@ -305,6 +313,9 @@ pub struct Request {
     pub name: String,
     /// The tool it wants a permission for; empty for questions.
     pub tool: String,
+    /// Tells the whole input of the tool from any other; empty for questions, and where it was
+    /// not kept.
+    pub digest: String,
     /// How many questions it asks at once: an answer then has a line for each.
     pub parts: u32,
 }

@@ -120,6 +120,8 @@ pub struct TurnOrder {
     pub allow: Vec<String>,
     /// Offers the tools of `cw` to the program, where its kind can take them.
     pub tools: bool,
+    /// Loads the agent settings that the repository brings along, where its kind has a switch.
+    pub repo_settings: bool,
     /// `CW_TASK`.
     pub task: String,
     /// `CW_AGENT`.
@@ -338,11 +340,20 @@ pub enum AgentEvent {
         tool: String,
         /// With what, in one line.
         detail: String,
+        /// Tells its whole input from any other.
+        digest: String,
     },
     /// A question or permission request is of no use any more.
     RequestWithdrawn {
         /// The program's own name for the request.
         request: String,
+    },
+    /// The program has shown that it takes messages while it works.
+    Listens,
+    /// A message that it was told while at work has reached its model.
+    TookIn {
+        /// The message's number.
+        number: u64,
     },
     /// A usage limit was reached.
     LimitReached {
@@ -531,6 +542,10 @@ pub trait Agents: super::inspect::Inspect {
     /// Passes a line to standard input. A number that was used before is passed on once only;
     /// numbers stay below 2^62.
     fn send_line(&self, run: &RunId, number: u64, line: &str) -> Result<(), AgentsError>;
+
+    /// Tells a program at work something, once for each number; it says itself when it has taken
+    /// it in.
+    fn tell(&self, run: &RunId, kind: &str, number: u64, text: &str) -> Result<(), AgentsError>;
 
     /// Answers a request, once.
     fn answer(

@@ -1,7 +1,9 @@
 //! The real Claude Code under `cw`, driven by a scripted model: a whole plan on a clone of this
 //! project's own repository, a question in the middle of a turn, a server killed in the middle.
 
+mod notes;
 mod question;
+mod settings;
 mod tour;
 pub(crate) mod untouched;
 

@@ -1,10 +1,12 @@
 //! A repository, a `CW_HOME` of its own, and the `cw` binary. Everything ends with the stage.
 
 use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -332,6 +334,34 @@ impl Stage {
     #[track_caller]
     pub(crate) fn file_at(&self, branch: &str, path: &str) -> String {
         self.git(&["show", &format!("{branch}:{path}")])
+    }
+
+    /// Kills the server with `kill -9`, and waits until nobody listens any more.
+    pub(crate) fn kill_server(&self) {
+        let socket = self.home.join("run/cw.sock");
+        if let Some(pid) = self.server_pid().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::KILL).unwrap();
+            self.wait_without("the server to be gone", || {
+                UnixStream::connect(&socket).err()
+            });
+        }
+    }
+
+    /// Waits until `look` finds something, asking no server.
+    #[track_caller]
+    fn wait_without<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(
+                Instant::now() < until,
+                "waited in vain for {what}: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The process id of the running server.

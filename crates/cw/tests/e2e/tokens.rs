@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Spawns an agent that leaves its token behind and waits to be let go.
-fn waiting_agent(stage: &Stage, name: &str) -> String {
+pub(crate) fn waiting_agent(stage: &Stage, name: &str) -> String {
     let (token, go) = (stage.tools.join(name), stage.tools.join("go"));
     let prompt = format!(
         "printf %s \"$CW_TOKEN\" > {token}.new; mv {token}.new {token}\n\

@@ -13,8 +13,8 @@ use cw_core::domain::state::State;
 use cw_core::domain::work::{Agent, Message, MessageStatus, Party};
 use cw_wire::me::{
     AddTask, AddTaskInput, Ask, AskInput, AskOutput, Done, DoneInput, MeMessages, MeSayInput,
-    MeTask, PredecessorView, Progress, ProgressInput, ReadMessages, Say, Task as OwnTask,
-    WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
+    MeTask, PredecessorView, Progress, ProgressInput, ReadMessages, ReadMessagesInput, Say,
+    Task as OwnTask, Took, TookInput, WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
 };
 use cw_wire::scope::Nothing;
 use cw_wire::{ErrorCode, ErrorView, TaskList};
@@ -32,19 +32,11 @@ pub fn register(table: &mut Table) {
     table.agent::<Ask, _, _>(ask);
     table.agent::<WaitAnswer, _, _>(wait_answer);
     table.agent::<Say, _, _>(say);
-    table.agent::<ReadMessages, _, _>(|app, me, _: Nothing| read_messages(app, me));
-    table.agent::<Progress, _, _>(|app, me, input: ProgressInput| async move {
-        call(&app, me, Call::Progress(input.text)).await?;
-        Ok(Nothing {})
-    });
-    table.agent::<Done, _, _>(|app, me, input: DoneInput| async move {
-        let summary = input.summary.unwrap_or_default();
-        call(&app, me, Call::Done(summary)).await?;
-        Ok(Nothing {})
-    });
-    table.agent::<OwnTask, _, _>(|app, me, _: Nothing| async move {
-        app.read(move |state| own_task(state, me)).await
-    });
+    table.agent::<ReadMessages, _, _>(read_messages);
+    table.agent::<Took, _, _>(took);
+    table.agent::<Progress, _, _>(progress);
+    table.agent::<Done, _, _>(done);
+    table.agent::<OwnTask, _, _>(task);
     table.agent::<AddTask, _, _>(add_task);
 }
 
@@ -58,14 +50,57 @@ fn gone() -> Fault {
 }
 
 async fn ask(app: Arc<App>, me: AgentId, input: AskInput) -> Result<AskOutput, Fault> {
+    let patience = Duration::from_secs(input.wait_s.min(WAIT_LIMIT_S).into());
+    ask_within(&app, me, input, patience).await
+}
+
+/// Asks, and waits for the answer.
+pub(crate) async fn ask_within(
+    app: &App,
+    me: AgentId,
+    input: AskInput,
+    patience: Duration,
+) -> Result<AskOutput, Fault> {
     let question = Call::Ask {
         text: input.text,
         options: input.options,
+        key: input.key,
     };
-    let Reply::Message(id) = call(&app, me, question).await? else {
+    let Reply::Message(id) = call(app, me, question).await? else {
         return Err(internal("a question was asked without a number"));
     };
-    wait(&app, me, id, input.wait_s).await
+    wait(app, me, id, patience, input.acks).await
+}
+
+pub(crate) async fn progress(
+    app: Arc<App>,
+    me: AgentId,
+    input: ProgressInput,
+) -> Result<Nothing, Fault> {
+    call(&app, me, Call::Progress(input.text)).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn done(app: Arc<App>, me: AgentId, input: DoneInput) -> Result<Nothing, Fault> {
+    let summary = input.summary.unwrap_or_default();
+    call(&app, me, Call::Done(summary)).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn task(app: Arc<App>, me: AgentId, _: Nothing) -> Result<MeTask, Fault> {
+    app.read(move |state| own_task(state, me)).await
+}
+
+/// The number of a message as it is typed.
+fn number(word: &str) -> Option<MessageId> {
+    word.trim_start_matches('#').parse().map(MessageId).ok()
+}
+
+async fn took(app: Arc<App>, me: AgentId, input: TookInput) -> Result<Nothing, Fault> {
+    let ids: Option<Vec<MessageId>> = input.messages.iter().map(|word| number(word)).collect();
+    let ids = ids.ok_or_else(|| ErrorView::new(ErrorCode::Usage, "a message has a number"))?;
+    call(&app, me, Call::TookMessages(ids)).await?;
+    Ok(Nothing {})
 }
 
 async fn wait_answer(
@@ -76,8 +111,7 @@ async fn wait_answer(
     let word = input.message;
     let id = app
         .read(move |state| {
-            let number = word.trim_start_matches('#').parse().map(MessageId).ok();
-            let message = number.and_then(|id| state.get::<Message>(id));
+            let message = number(&word).and_then(|id| state.get::<Message>(id));
             // A question of somebody else is as good as none.
             message
                 .filter(|message| message.from == Party::Agent(me))
@@ -90,7 +124,8 @@ async fn wait_answer(
                 })
         })
         .await?;
-    wait(&app, me, id, input.wait_s).await
+    let patience = Duration::from_secs(input.wait_s.min(WAIT_LIMIT_S).into());
+    wait(&app, me, id, patience, input.acks).await
 }
 
 /// How a question stands once it is not open any more.
@@ -101,8 +136,13 @@ enum Settled {
     Withdrawn,
 }
 
-async fn wait(app: &App, me: AgentId, id: MessageId, wait_s: u32) -> Result<AskOutput, Fault> {
-    let patience = Duration::from_secs(wait_s.min(WAIT_LIMIT_S).into());
+async fn wait(
+    app: &App,
+    me: AgentId,
+    id: MessageId,
+    patience: Duration,
+    acks: bool,
+) -> Result<AskOutput, Fault> {
     let settled = app
         .until(patience, move |state| {
             let message = state.get::<Message>(id)?;
@@ -119,8 +159,10 @@ async fn wait(app: &App, me: AgentId, id: MessageId, wait_s: u32) -> Result<AskO
     };
     Ok(match settled {
         Some(Settled::Answered(answer)) => {
-            // Saved before it is handed over: no later turn brings it again.
-            call(app, me, Call::TookAnswer(id)).await?;
+            if !acks {
+                // Saved before it is handed over: no later turn brings it again.
+                call(app, me, Call::TookAnswer(id)).await?;
+            }
             AskOutput {
                 answer: Some(answer),
                 ..told
@@ -134,7 +176,11 @@ async fn wait(app: &App, me: AgentId, id: MessageId, wait_s: u32) -> Result<AskO
     })
 }
 
-async fn say(app: Arc<App>, me: AgentId, input: MeSayInput) -> Result<MeMessages, Fault> {
+pub(crate) async fn say(
+    app: Arc<App>,
+    me: AgentId,
+    input: MeSayInput,
+) -> Result<MeMessages, Fault> {
     let to = match input.to {
         None => Party::User,
         Some(word) => {
@@ -147,23 +193,34 @@ async fn say(app: Arc<App>, me: AgentId, input: MeSayInput) -> Result<MeMessages
             .await?
         }
     };
-    let text = input.text;
-    let reply = call(&app, me, Call::Say { to, text }).await?;
+    let said = Call::Say {
+        to,
+        text: input.text,
+        key: input.key,
+    };
+    let reply = call(&app, me, said).await?;
     let messages = super::message::replied(&app, reply).await?.messages;
     Ok(MeMessages { messages })
 }
 
-async fn read_messages(app: Arc<App>, me: AgentId) -> Result<MeMessages, Fault> {
+pub(crate) async fn read_messages(
+    app: Arc<App>,
+    me: AgentId,
+    input: ReadMessagesInput,
+) -> Result<MeMessages, Fault> {
     let (ids, messages): (Vec<_>, Vec<_>) = app
         .read(move |state| {
+            let turn = state.index().open_turn(me);
             let mail = state.index().mail(me);
             let rows = mail.filter_map(|id| state.get::<Message>(id));
+            // What its program was handed while it works comes by itself.
+            let rows = rows.filter(|message| turn.is_none() || message.passed != turn);
             Ok(rows
                 .map(|message| (message.id, views::message::view(state, message)))
                 .unzip())
         })
         .await?;
-    if !ids.is_empty() {
+    if !ids.is_empty() && !input.acks {
         call(&app, me, Call::TookMessages(ids)).await?;
     }
     Ok(MeMessages { messages })
@@ -242,7 +299,11 @@ fn predecessor(task: &Task) -> PredecessorView {
     }
 }
 
-async fn add_task(app: Arc<App>, me: AgentId, input: AddTaskInput) -> Result<TaskList, Fault> {
+pub(crate) async fn add_task(
+    app: Arc<App>,
+    me: AgentId,
+    input: AddTaskInput,
+) -> Result<TaskList, Fault> {
     let new = app
         .read(move |state| {
             let agent = state.get::<Agent>(me).ok_or_else(gone)?;

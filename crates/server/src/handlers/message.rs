@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use cw_core::app::{Command, Reply};
+use cw_core::app::{Command, Reply, lasts};
 use cw_core::domain::hierarchy::{Initiative, InitiativeStatus};
 use cw_core::domain::ids::{AgentId, MessageId, ProjectId, TaskId};
 use cw_core::domain::state::State;
 use cw_core::domain::status::{TaskStatus, task_status};
 use cw_core::domain::work::{Message, MessageKind, MessageStatus, Party};
 use cw_wire::message::{
-    AnswerInput, Inbox, InboxView, MessageAnswer, MessageListInput, MessageListing, MessageSend,
-    MessageSendInput, MessageShow, MessageShown,
+    AnswerInput, Inbox, InboxView, MessageAnswer, MessageListInput, MessageListing, MessageRevoke,
+    MessageSend, MessageSendInput, MessageShow, MessageShown,
 };
 use cw_wire::task::TaskView;
 use cw_wire::{ErrorCode, ErrorView, MessageList, MessageView, Scope, Target};
@@ -26,6 +26,7 @@ pub fn register(table: &mut Table) {
     table.user::<MessageListing, _, _>(list);
     table.user::<MessageShow, _, _>(show);
     table.user::<MessageAnswer, _, _>(answer);
+    table.user::<MessageRevoke, _, _>(revoke);
     table.user::<MessageSend, _, _>(send);
 }
 
@@ -110,13 +111,14 @@ async fn list(app: Arc<App>, input: MessageListInput) -> Result<MessageList, Fau
         Some(word) => Some(app.task(input.dir, word).await?),
         None => None,
     };
-    let open = input.open;
+    let (open, allowed) = (input.open, input.allowed);
     app.read(move |state| {
         let wanted = |message: &&Message| {
             within(message, project)
                 && agent.is_none_or(|agent| concerns(message, agent))
                 && task.is_none_or(|task: TaskId| message.task == Some(task))
                 && (!open || message.status == MessageStatus::Open)
+                && (!allowed || lasts(message))
         };
         let rows = state.all::<Message>().filter(wanted);
         Ok(MessageList {
@@ -180,6 +182,12 @@ fn chosen(id: MessageId, number: u32, options: &[String]) -> Result<String, Faul
             .collect();
         fault.hint(format!("its options: {}", listed.join(", ")))
     })
+}
+
+async fn revoke(app: Arc<App>, input: Target) -> Result<MessageList, Fault> {
+    let id = app.message(input.dir, input.id).await?;
+    let reply = app.command(Command::Revoke(id)).await?;
+    replied(&app, reply).await
 }
 
 async fn send(app: Arc<App>, input: MessageSendInput) -> Result<MessageList, Fault> {

@@ -18,7 +18,7 @@ use cw_wire::project::{
 use cw_wire::scope::{Place, Scope};
 use cw_wire::{ErrorCode, ErrorView};
 
-use crate::app::{App, Fault};
+use crate::app::{App, Fault, bypass_refused, bypassing};
 use crate::faults::{internal, settings};
 use crate::rpc::Table;
 use crate::views;
@@ -67,7 +67,16 @@ async fn init(app: Arc<App>, input: InitInput) -> Result<ProjectList, Fault> {
         }
     };
     let config = match text {
-        Some(text) => follow(&app, id, text, &mut warnings).await?,
+        Some(text) => match follow(&app, id, text, false, &mut warnings).await {
+            Ok(config) => config,
+            // Confirmed by `cw trust` alone.
+            Err(fault) if fault.code == ErrorCode::Refused => {
+                let hint = fault.hint.unwrap_or_default();
+                warnings.push(format!("{}: {hint}", fault.message));
+                Config::default()
+            }
+            Err(fault) => return Err(fault),
+        },
         None => Config::default(),
     };
     app.blocking(move |app| {
@@ -146,11 +155,25 @@ async fn follow(
     app: &Arc<App>,
     id: ProjectId,
     text: String,
+    confirmed: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Config, Fault> {
     let (config, more) = app.settings.parse(&text).map_err(settings)?;
+    let row = app.project_row(id).await?;
+    // What was confirmed once holds for exactly this text.
+    let before = row.bypass && row.trusted.as_deref() == Some(text.as_str());
+    let agents = bypassing(&config);
+    let bypass = (confirmed || before) && !agents.is_empty();
+    if !agents.is_empty() && !bypass && !app.places.contained {
+        return Err(bypass_refused(&agents));
+    }
     warnings.extend(more);
-    app.command(Command::Trust(id, text)).await?;
+    let trust = Command::Trust {
+        project: id,
+        text,
+        bypass,
+    };
+    app.command(trust).await?;
     app.engine.configure(id, Arc::new(config.clone()));
     Ok(config)
 }
@@ -202,11 +225,18 @@ async fn config(app: Arc<App>, place: Place) -> Result<ConfigView, Fault> {
         let text = app.settings.read(root).map_err(settings)?;
         let before = row.trusted.as_deref();
         let shown = text.clone().unwrap_or_default();
+        let confirmed = row.bypass && before == Some(shown.as_str());
+        let parsed = app.settings.parse(&shown).ok();
+        let bypass = match parsed {
+            Some((config, _)) if !confirmed && !app.places.contained => bypassing(&config),
+            _ => Vec::new(),
+        };
         Ok(ConfigView {
             path: root.join(FILE).to_string_lossy().into_owned(),
             exists: text.is_some(),
             hash: app.settings.digest(&shown),
-            trusted: text.is_none() || text.as_deref() == before,
+            trusted: text.is_none() || (text.as_deref() == before && bypass.is_empty()),
+            bypass,
             diff: before
                 .filter(|before| *before != shown)
                 .map(|before| changes(before, &shown)),
@@ -243,7 +273,7 @@ async fn trust(app: Arc<App>, input: TrustInput) -> Result<ProjectList, Fault> {
         );
     }
     let mut answer = ProjectList::default();
-    follow(&app, id, text, &mut answer.warnings).await?;
+    follow(&app, id, text, input.bypass, &mut answer.warnings).await?;
     answer.projects = shown(&app, vec![id]).await?;
     Ok(answer)
 }

@@ -28,6 +28,7 @@ pub fn lines(event: &AgentEvent) -> Vec<String> {
             )]
         }
         AgentEvent::Notice { text } => vec![format!("· {text}")],
+        AgentEvent::TookIn { .. } => vec!["· read a message".to_owned()],
         AgentEvent::Result { ok: true, .. } => vec!["· done".to_owned()],
         AgentEvent::Result { ok: false, summary } => {
             vec![format!("· ended with an error: {summary}")]
@@ -36,6 +37,7 @@ pub fn lines(event: &AgentEvent) -> Vec<String> {
         AgentEvent::OutputCut
         | AgentEvent::SessionStarted { .. }
         | AgentEvent::Usage { .. }
+        | AgentEvent::Listens
         | AgentEvent::RequestWithdrawn { .. } => Vec::new(),
     }
 }

@@ -30,6 +30,7 @@ pub fn view(state: &State, message: &Message) -> MessageView {
         answer: message.answer.clone(),
         created_at: time(message.created_at),
         answered_at: message.answered_at.map(time),
+        revoked: message.revoked,
         project: state
             .get::<Project>(message.project)
             .map(|project| project.name.clone()),

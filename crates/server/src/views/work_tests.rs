@@ -55,6 +55,7 @@ fn places() -> Places {
     Places {
         worktrees: "/w".into(),
         socket: "/s".into(),
+        contained: true,
     }
 }
 
@@ -234,6 +235,7 @@ fn a_question_names_who_asks_and_what_was_answered() {
     let ask = Call::Ask {
         text: "Which?".into(),
         options: vec!["a".into(), "b".into()],
+        key: None,
     };
     let Reply::Message(id) = scene.decide(Signal::Call(scene.agent, ask)) else {
         panic!("no question")

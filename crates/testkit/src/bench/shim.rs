@@ -119,6 +119,7 @@ impl World {
             prompt: String::new(),
             session: None,
             billed: Default::default(),
+            repo_settings: false,
             resume: false,
             model: None,
             permissions: Permissions::AcceptEdits,

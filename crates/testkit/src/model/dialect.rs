@@ -262,10 +262,18 @@ fn responses_events(number: usize, blocks: &[Block], complete: bool) -> Vec<Valu
                 "type": "message", "role": "assistant", "id": format!("msg_{number}_{index}"),
                 "content": [{"type": "output_text", "text": text}],
             }),
-            Block::Tool { name, input } => json!({
-                "type": "function_call", "call_id": tool_id(number, index), "name": name,
-                "arguments": input.to_string(),
-            }),
+            Block::Tool { name, input } => {
+                let mut call = json!({
+                    "type": "function_call", "call_id": tool_id(number, index), "name": name,
+                    "arguments": input.to_string(),
+                });
+                // A tool of a server stands under the server's name.
+                if let Some((namespace, name)) = name.split_once('/') {
+                    call["namespace"] = namespace.into();
+                    call["name"] = name.into();
+                }
+                call
+            }
         };
         events.push(
             json!({"type": "response.output_item.done", "output_index": index, "item": item}),

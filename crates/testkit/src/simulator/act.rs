@@ -163,6 +163,7 @@ impl Sim {
         let call = Call::Ask {
             text: "which one?".into(),
             options: Vec::new(),
+            key: None,
         };
         let Some(Ok(Reply::Message(id))) = self.call(run.agent, call)? else {
             if waits.is_some() {
@@ -220,7 +221,14 @@ impl Sim {
             _ => Party::User,
         };
         let text = format!("mind this «{}»", self.user.number());
-        let _heard = self.call(run.agent, Call::Say { to, text })?;
+        let _heard = self.call(
+            run.agent,
+            Call::Say {
+                to,
+                text,
+                key: None,
+            },
+        )?;
         Ok(())
     }
 

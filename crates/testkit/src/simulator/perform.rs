@@ -98,8 +98,8 @@ fn ask(state: &State, kind: EffectKind) -> Option<Ask> {
             Ask::Start(run, limits, givers(state, turn.task))
         }
         EffectKind::StopTurn(id) => Ask::Stop(id),
-        // No program of the simulation asks by itself.
-        EffectKind::Reply(_) => return None,
+        // No program of the simulation asks by itself, or takes messages while it works.
+        EffectKind::Reply(_) | EffectKind::Pass(_) => return None,
         EffectKind::Collect(id) => Ask::Collect(state.get::<Turn>(id)?.agent),
         EffectKind::Trial(id) => trial(state, id)?,
         EffectKind::Gate(id) => Ask::Gate(commit_no(state.get::<Merge>(id)?.result.as_ref()?)),

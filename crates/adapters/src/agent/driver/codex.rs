@@ -63,6 +63,9 @@ fn words(order: &TurnOrder, site: &Site<'_>) -> Vec<String> {
         }
         Permissions::Ask => set(&mut words, "sandbox_mode", "\"read-only\""),
     }
+    if order.tools {
+        offer_tools(&mut words, site.cw);
+    }
     // Behind `--`, no text becomes a flag; the prompt comes on standard input.
     words.push("--".to_owned());
     words.extend(session.cloned());
@@ -75,6 +78,21 @@ fn set(words: &mut Vec<String>, key: &str, value: &str) {
 }
 
 /// A path as a string of TOML, whose escapes are those of JSON.
+/// The tools of `cw`. The program hands its servers only the variables that are named, and has
+/// little patience with tools unless told.
+fn offer_tools(words: &mut Vec<String>, cw: &Path) {
+    set(words, "mcp_servers.cw.command", &quoted(cw));
+    set(words, "mcp_servers.cw.args", r#"["mcp"]"#);
+    let names = r#"["CW_TOKEN","CW_SOCKET","CW_RUN"]"#;
+    set(words, "mcp_servers.cw.env_vars", names);
+    set(words, "mcp_servers.cw.tool_timeout_sec", "3600");
+    set(
+        words,
+        "mcp_servers.cw.default_tools_approval_mode",
+        "\"approve\"",
+    );
+}
+
 fn quoted(path: &Path) -> String {
     Value::from(path.to_string_lossy()).to_string()
 }

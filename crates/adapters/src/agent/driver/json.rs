@@ -2,6 +2,7 @@
 
 use cw_core::ports::agents::{AgentEvent, LineForm, LogLine, Stream};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{LINE_TEXT_CAP, LastWords, Reading, TEXT_CAP, clip, clip_line};
 
@@ -71,6 +72,12 @@ pub(super) fn detail(input: &Value) -> String {
         }
     };
     clip_line(&found.map_or_else(all, str::to_owned), LINE_TEXT_CAP)
+}
+
+/// Tells this input of a tool from any other.
+pub(super) fn digest(input: &Value) -> String {
+    let hash = Sha256::digest(input.to_string());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text of a field, or none.

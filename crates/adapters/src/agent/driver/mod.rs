@@ -100,6 +100,12 @@ pub(super) trait Driver: Send + Sync {
         self.reader(false, Permissions::default(), &[])
     }
 
+    /// The line that tells a program at work something; none where its kind takes nothing.
+    fn message(&self, number: u64, text: &str) -> Option<String> {
+        let _ = (number, text);
+        None
+    }
+
     /// The line that answers the request made by the line `request`.
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
         let _ = (request, answer);
@@ -174,6 +180,10 @@ pub(super) fn clip_line(text: &str, max_bytes: usize) -> String {
     let words: Vec<&str> = near.split_whitespace().collect();
     clip(&words.join(" "), max_bytes)
 }
+
+/// How long a question asked by a tool of `cw` may block where a program's own patience with
+/// tools may be a minute: it is parked in time.
+const TOOL_WAIT: &str = "50s";
 
 /// A longest text in an event, in bytes.
 const TEXT_CAP: usize = 32 << 10;

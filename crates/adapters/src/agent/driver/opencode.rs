@@ -18,17 +18,25 @@ const PHRASES: Phrases = Phrases {
     login_hint: "log in with `opencode auth login` once, or name the provider's key in `pass_env`",
 };
 
+/// The tools of `cw`, which is on the program's `PATH`.
+const TOOLS: &str =
+    r#"{"mcp":{"cw":{"type":"local","command":["cw","mcp","--wait","50s"],"enabled":true}}}"#;
+
 pub(super) struct OpenCode;
 
 impl Driver for OpenCode {
     fn launch(&self, order: &TurnOrder, _site: &Site<'_>) -> Launch {
         let (program, mut args) = program(order, "opencode");
         args.extend(words(order).into_iter().map(OsString::from));
-        let mut env: Vec<(_, Cow<'static, str>)> = vec![
-            ("OPENCODE_DISABLE_AUTOUPDATE", "true".into()),
+        let mut env: Vec<(_, Cow<'static, str>)> =
+            vec![("OPENCODE_DISABLE_AUTOUPDATE", "true".into())];
+        if !order.repo_settings {
             // A repository's settings, plugins and servers would run with the user's rights.
-            ("OPENCODE_DISABLE_PROJECT_CONFIG", "true".into()),
-        ];
+            env.push(("OPENCODE_DISABLE_PROJECT_CONFIG", "true".into()));
+        }
+        if order.tools {
+            env.push(("OPENCODE_CONFIG_CONTENT", TOOLS.into()));
+        }
         env.extend(rules(order).map(|rules| ("OPENCODE_PERMISSION", rules.to_string().into())));
         Launch {
             program,

@@ -106,6 +106,7 @@ pub(super) fn order(kind: &str) -> TurnOrder {
         permissions: Permissions::AcceptEdits,
         allow: Vec::new(),
         tools: false,
+        repo_settings: false,
         task: "t".into(),
         agent: "soho".into(),
         turn: "start".into(),

@@ -20,6 +20,7 @@ table!(Project in "projects" {
     root => [root],
     base => [base],
     trusted => [trusted],
+    bypass => [bypass],
     held => [held],
     lifts => [lifts],
     created_at => [created_at],

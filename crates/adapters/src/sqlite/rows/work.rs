@@ -43,6 +43,7 @@ table!(Turn in "turns" {
     prompt => [prompt],
     merge => [merge_id],
     resumes => [resumes],
+    listens => [listens],
     stop => [stop],
     pid => [pid],
     read_out => [read_out],
@@ -66,9 +67,12 @@ table!(Message in "messages" {
     status => [status],
     answer => [answer],
     delivered => [delivered],
+    passed => [passed],
+    key => [key],
+    revoked => [revoked],
     about => [about],
     holds => [holds],
-    request => [request_turn, request_reply, request_name, request_tool, request_parts],
+    request => [request_turn, request_reply, request_name, request_tool, request_parts, request_digest],
     created_at => [created_at],
     answered_at => [answered_at],
 });
@@ -241,19 +245,21 @@ impl Stored for Party {
 impl Stored for Option<Request> {
     fn write(&self, to: &mut Binder<'_, '_>) -> Result<(), Fault> {
         match self {
-            None => (0..5).try_for_each(|_| to.null()),
+            None => (0..6).try_for_each(|_| to.null()),
             Some(Request {
                 turn,
                 reply,
                 name,
                 tool,
+                digest,
                 parts,
             }) => {
                 turn.write(to)?;
                 reply.write(to)?;
                 name.write(to)?;
                 tool.write(to)?;
-                parts.write(to)
+                parts.write(to)?;
+                digest.write(to)
             }
         }
     }
@@ -264,6 +270,8 @@ impl Stored for Option<Request> {
         let name: Option<String> = from.one()?;
         let tool: Option<String> = from.one()?;
         let parts = from.one()?;
+        // Not kept by older versions: it then is like no other.
+        let digest: Option<String> = from.one()?;
         match (turn, reply, name, tool, parts) {
             (None, None, None, None, None) => Ok(None),
             (Some(turn), Some(reply), Some(name), Some(tool), Some(parts)) => Ok(Some(Request {
@@ -271,6 +279,7 @@ impl Stored for Option<Request> {
                 reply,
                 name,
                 tool,
+                digest: digest.unwrap_or_default(),
                 parts,
             })),
             _ => Err(from.corrupt("half a program's request")),

@@ -24,6 +24,9 @@ pub(crate) struct ListArgs {
     /// Only open ones
     #[arg(long)]
     open: bool,
+    /// Only permissions that were given for good and hold
+    #[arg(long)]
+    allowed: bool,
 }
 
 impl ListArgs {
@@ -34,6 +37,7 @@ impl ListArgs {
             agent: self.agent,
             task: self.task,
             open: self.open,
+            allowed: self.allowed,
         };
         session.print::<MessageListing>(&input, |answer, page| {
             human::message::list(&answer.messages, page);

@@ -2,6 +2,7 @@
 
 mod answer;
 mod list;
+mod revoke;
 mod send;
 mod show;
 
@@ -18,6 +19,8 @@ pub(crate) enum MessageCommand {
     Show(show::ShowArgs),
     /// Answer a question or a permission request
     Answer(answer::AnswerArgs),
+    /// Take back a permission that was given for good
+    Revoke(revoke::RevokeArgs),
     /// Send a note to an agent
     Send(send::SendArgs),
 }
@@ -28,6 +31,7 @@ impl MessageCommand {
             Self::List(args) => args.perform(session),
             Self::Show(args) => args.perform(session),
             Self::Answer(args) => args.perform(session),
+            Self::Revoke(args) => args.perform(session),
             Self::Send(args) => args.perform(session),
         }
     }

@@ -31,8 +31,9 @@ pub(crate) fn list(messages: &[MessageView], page: &mut Page) {
 
 fn summary(message: &MessageView) -> String {
     let body = escape::first_line(&message.body);
+    let back = if message.revoked { " (taken back)" } else { "" };
     match &message.answer {
-        Some(answer) => format!("{body} → {}", escape::first_line(answer)),
+        Some(answer) => format!("{body} → {}{back}", escape::first_line(answer)),
         None => body,
     }
 }

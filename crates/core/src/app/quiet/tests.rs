@@ -97,6 +97,7 @@ fn a_turn_that_takes_too_long_is_ended_and_has_failed() {
 fn who_waits_for_an_answer_is_not_nudged() {
     let mut scene = Scene::new();
     let call = Call::Ask {
+        key: None,
         text: "which?".into(),
         options: Vec::new(),
     };

@@ -1,6 +1,6 @@
 use super::*;
-use crate::app::Signal;
 use crate::app::scene::Scene;
+use crate::app::{Command, Signal};
 use crate::domain::ids::TurnId;
 use crate::domain::status::TaskStatus;
 use crate::domain::work::{TurnKind, Verdict};
@@ -21,6 +21,7 @@ fn bash(reply: u64, detail: &str) -> Asked {
         want: Want::Tool {
             tool: "Bash".into(),
             detail: detail.into(),
+            digest: format!("digest of {detail}"),
         },
     }
 }
@@ -163,4 +164,69 @@ fn a_wait_for_the_user_does_not_count_as_silence() {
     scene.now += 8 * 60 * 1_000;
     scene.decide(Signal::Tick);
     assert_eq!(scene.state.get::<Turn>(id).unwrap().stop, None);
+}
+
+#[test]
+fn a_command_that_differs_only_where_nobody_sees_it_is_asked_about_again() {
+    let mut scene = Scene::new();
+    let shown = "make ".repeat(60);
+    let wants = |reply: u64, digest: &str| Asked {
+        reply,
+        name: format!("r{reply}"),
+        want: Want::Tool {
+            tool: "Bash".into(),
+            detail: shown.clone(),
+            digest: digest.into(),
+        },
+    };
+    scene.print(vec![wants(1, "of make all")], &[]);
+    scene.now += 6 * 60 * 1_000;
+    scene.decide(Signal::Tick);
+    scene.end(Verdict::Stopped);
+    scene.answer(scene.messages()[0].id, "allow");
+    scene.begin();
+    scene.print(vec![wants(9, "of make all; rm -r x")], &[]);
+    assert_eq!(scene.status(), TaskStatus::Waiting);
+    scene.print(vec![wants(10, "of make all")], &[]);
+    assert_eq!(scene.messages()[2].answer.as_deref(), Some(ALLOW));
+}
+
+#[test]
+fn a_tool_allowed_for_the_project_is_allowed_to_agents_that_come_later_until_it_is_taken_back() {
+    let mut scene = Scene::new();
+    scene.print(vec![bash(1, "ls")], &[]);
+    let allowed = scene.messages()[0].id;
+    scene.answer(allowed, "3");
+    assert_eq!(scene.messages()[0].answer.as_deref(), Some(ALLOW_PROJECT));
+    scene.perform("reply", Outcome::Done);
+    scene.end(Verdict::Done);
+
+    scene.spawn("another");
+    scene.begin();
+    scene.print(vec![bash(2, "make")], &[]);
+    let second = scene.messages()[1].clone();
+    assert_eq!(second.answer.as_deref(), Some(ALLOW));
+    scene.perform("reply", Outcome::Done);
+
+    scene.decide(Signal::Command(Command::Revoke(allowed)));
+    scene.print(vec![bash(3, "make")], &[]);
+    assert_eq!(scene.messages()[2].answer, None);
+}
+
+#[test]
+fn only_what_lasts_can_be_taken_back_and_once() {
+    let mut scene = Scene::new();
+    scene.print(vec![bash(1, "ls"), bash(2, "make")], &[]);
+    let ids: Vec<_> = scene.messages().iter().map(|message| message.id).collect();
+    scene.answer(ids[0], ALLOW);
+    scene.answer(ids[1], ALLOW_ALWAYS);
+    assert!(
+        scene
+            .refuses(Command::Revoke(ids[0]))
+            .what
+            .contains("allows nothing that lasts")
+    );
+    scene.decide(Signal::Command(Command::Revoke(ids[1])));
+    let again = scene.refuses(Command::Revoke(ids[1]));
+    assert_eq!(again.cause.as_deref(), Some("it was taken back before"));
 }

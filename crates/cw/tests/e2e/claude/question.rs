@@ -183,6 +183,66 @@ fn what_claude_asks_by_its_own_tool_is_answered_while_it_waits_even_if_the_serve
     assert!(told.contains("blue"), "{told}");
 }
 
+/// Writes `cw.toml` for an agent that asks for every tool.
+fn asking(stage: &Stage, program: &std::path::Path, model: &Model, scenario: &str) {
+    let file = configure(stage, program, model, scenario, "");
+    let config = std::fs::read_to_string(file).unwrap();
+    let asks = config
+        .replace("accept-edits", "ask")
+        .replace("allow = [\"Bash\"]\n", "");
+    stage.write("cw.toml", &asks);
+    stage.cw(&["init", "--trust"]).expect(0);
+}
+
+#[test]
+fn what_is_allowed_for_the_project_holds_for_later_agents_until_it_is_taken_back() {
+    let Some(program) = claude() else { return };
+    let script = Table::new().on(
+        "Count.",
+        [
+            Answer::bash("echo 1 > \"$CW_AGENT.txt\""),
+            Answer::text("Counted."),
+        ],
+    );
+    let model = Model::start(script).unwrap();
+    let stage = Stage::bare();
+    asking(&stage, &program, &model, "allowed");
+    let spawn = |name: &str| {
+        let spawned = with_key(&stage, &["spawn", "Count.", "--name", name]);
+        assert!(spawned.status.success(), "{spawned:?}");
+    };
+    spawn("soho");
+    stage.wait_for("soho", "waiting");
+    let request = stage.json(&["inbox"])["messages"][0].clone();
+    assert_eq!(request["options"][2], "allow always (this project)");
+    let id = request["id"].as_str().unwrap();
+    stage.cw(&["message", "answer", id, "3"]).expect(0);
+    stage.wait_for("soho", "merged");
+
+    // Another agent, another server: what was said is remembered.
+    stage.kill_server();
+    spawn("marais");
+    stage.wait_for("marais", "merged");
+    let allowed = stage.json(&["message", "list", "--allowed"]);
+    assert_eq!(allowed["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(allowed["messages"][0]["id"], id);
+
+    stage.cw(&["message", "revoke", id]).expect(0);
+    assert_eq!(stage.cw(&["message", "revoke", id]).code, 4);
+    let allowed = stage.json(&["message", "list", "--allowed"]);
+    assert_eq!(allowed["messages"], serde_json::json!([]));
+    spawn("kreuzberg");
+    stage.wait_for("kreuzberg", "waiting");
+    let refused = stage.json(&["inbox"])["messages"][0]["id"].clone();
+    let refused = refused.as_str().unwrap();
+    stage
+        .cw(&["message", "answer", refused, "not now"])
+        .expect(0);
+    stage.wait_for("kreuzberg", "merged");
+    let denied = model.requests("allowed").pop().unwrap();
+    assert!(denied.mentions("not now"));
+}
+
 #[test]
 fn an_agent_that_is_to_ask_waits_for_its_permission() {
     let Some(program) = claude() else { return };
@@ -196,13 +256,7 @@ fn an_agent_that_is_to_ask_waits_for_its_permission() {
     );
     let model = Model::start(script).unwrap();
     let stage = Stage::bare();
-    let file = configure(&stage, &program, &model, "permission", "");
-    let config = std::fs::read_to_string(file).unwrap();
-    let asks = config
-        .replace("accept-edits", "ask")
-        .replace("allow = [\"Bash\"]\n", "");
-    stage.write("cw.toml", &asks);
-    stage.cw(&["init", "--trust"]).expect(0);
+    asking(&stage, &program, &model, "permission");
     started(&stage, "# Paint\n#### Fence\n\nPaint the fence.\n", "paint");
 
     stage.wait_for("fence", "waiting");

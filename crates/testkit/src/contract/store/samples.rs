@@ -75,6 +75,7 @@ fn projects() -> impl Iterator<Item = Project> {
         root: format!("/src/it's \"shop\" {n}"),
         base: "main".into(),
         trusted: some(n, Arc::from("base = \"main\"\n# é\n")),
+        bypass: n == 1,
         held: n == 2,
         lifts: n == 2,
         created_at: Timestamp(WHEN.0 - 7),
@@ -324,6 +325,7 @@ fn turns() -> impl Iterator<Item = Turn> {
         prompt: format!("Create it.\n{n}"),
         merge: some(n, 1.into()),
         resumes: n.is_multiple_of(2),
+        listens: n.is_multiple_of(3),
         stop: stops[(n % 5) as usize],
         pid: some(n + 1, 4_194_304),
         read_out: i64::MAX.unsigned_abs() - n,
@@ -353,6 +355,9 @@ fn messages() -> impl Iterator<Item = Message> {
         status: [Open, Answered, Read][(n % 3) as usize],
         answer: some(n, "argon2".into()),
         delivered: [None, Some(0.into()), Some(3.into())][(n % 3) as usize],
+        passed: some(n + 1, 2.into()),
+        key: some(n, format!("call-{n}")),
+        revoked: n.is_multiple_of(3),
         about: [
             None,
             Some(Quandary::Bounces),
@@ -368,6 +373,7 @@ fn messages() -> impl Iterator<Item = Message> {
                 reply: n * 100,
                 name: format!("req-{n}"),
                 tool: "Bash".into(),
+                digest: format!("{n:064x}"),
                 parts: 1,
             },
         ),
@@ -431,6 +437,7 @@ fn effects() -> impl Iterator<Item = Effect> {
         EffectKind::Land(11.into(), LandMode::FastForward),
         EffectKind::Land(12.into(), LandMode::MergeCommit),
         EffectKind::Reply(13.into()),
+        EffectKind::Pass(14.into()),
     ];
     (1..).zip(kinds).map(|(n, kind)| Effect {
         id: n.into(),

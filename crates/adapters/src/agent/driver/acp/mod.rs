@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::{list, text};
-use super::{Driver, Launch, Reader, Site, program};
+use super::{Driver, Launch, Reader, Site, TOOL_WAIT, program};
 use reader::Talk;
 
 pub(super) struct Acp;
@@ -39,6 +39,24 @@ struct Memo {
     allow: Vec<String>,
     /// Folders outside the worktree that a commit writes into.
     folders: Vec<String>,
+    /// The path of `cw`, where its tools are offered.
+    tools: Option<String>,
+}
+
+impl Memo {
+    /// The tool servers of a session. Programs may start them without the environment of their
+    /// own, and a memo holds no secrets: `cw mcp` finds its token by the processes above it.
+    fn servers(&self) -> Value {
+        let server = |cw: &String| {
+            json!({
+                "name": "cw",
+                "command": cw,
+                "args": ["mcp", "--wait", TOOL_WAIT],
+                "env": [],
+            })
+        };
+        self.tools.iter().map(server).collect()
+    }
 }
 
 impl Driver for Acp {
@@ -55,11 +73,17 @@ impl Driver for Acp {
             folders: folders
                 .map(|folder| folder.to_string_lossy().into_owned())
                 .collect(),
+            tools: order.tools.then(|| site.cw.to_string_lossy().into_owned()),
         };
         Launch {
             program,
             args,
-            env: Vec::new(),
+            // Claude Code behind it would hide the tools of a server behind a search for tools.
+            env: if order.tools {
+                vec![("ENABLE_TOOL_SEARCH", "false".into())]
+            } else {
+                Vec::new()
+            },
             unset: &[],
             stdin: format!("{}\n", hello()).into_bytes(),
             keep_stdin_open: true,

@@ -9,7 +9,7 @@ use cw_core::ports::agents::{
 use serde_json::{Value, json};
 
 use super::super::course::{Course, Phrases};
-use super::super::json::{Heard, count, detail, hear, list, micro, one_line, owned, text};
+use super::super::json::{Heard, count, detail, digest, hear, list, micro, one_line, owned, text};
 use super::super::{LINE_TEXT_CAP, Reaction, Reader, Reading, clip_line};
 use super::{HELLO, Memo, PROMPT, PROTOCOL, SESSION, decision, not_offered, request};
 
@@ -23,6 +23,17 @@ const AUTH_REQUIRED: i64 = -32000;
 
 /// What a program says is told in pieces of about this many bytes, however small its own are.
 const PIECE: usize = 2 << 10;
+
+/// The tools of `cw`.
+const OWN_TOOLS: [&str; 7] = [
+    "ask",
+    "say",
+    "read_messages",
+    "progress",
+    "done",
+    "add_task",
+    "task",
+];
 
 /// Uses of tools that are remembered as told.
 const TOLD_CAP: usize = 4096;
@@ -135,7 +146,7 @@ impl Talk {
                 return self.fail("it cannot take up a session");
             }
         };
-        let mut params = json!({"cwd": self.memo.cwd, "mcpServers": []});
+        let mut params = json!({"cwd": self.memo.cwd, "mcpServers": self.memo.servers()});
         if let Some(session) = &self.memo.session {
             params["sessionId"] = session.as_str().into();
         }
@@ -295,6 +306,8 @@ impl Talk {
         let call = &object["params"]["toolCall"];
         let kind = text(call, "kind");
         let given = match self.permissions {
+            // What `cw` itself offers acts under the agent's own token.
+            _ if is_own_tool(call) => true,
             Permissions::Bypass => true,
             Permissions::AcceptEdits => matches!(kind, "edit" | "read" | "search"),
             Permissions::Ask => false,
@@ -308,6 +321,7 @@ impl Talk {
             request: clip_line(&object["id"].to_string(), LINE_TEXT_CAP),
             tool: name(call),
             detail: with(call),
+            digest: digest(&whole(call)),
         };
         piece.into_iter().chain([asked]).collect::<Vec<_>>().into()
     }
@@ -324,11 +338,32 @@ fn list_is_empty(value: &Value) -> bool {
     list(value).next().is_none()
 }
 
+/// Whether a program asks about one of the tools of `cw`. A title may be a command that the model
+/// wrote, so nothing but the whole name counts.
+fn is_own_tool(call: &Value) -> bool {
+    let (title, input) = (text(call, "title"), &call["rawInput"]);
+    let named = |server: &str| {
+        title
+            .strip_prefix(server)
+            .is_some_and(|tool| OWN_TOOLS.contains(&tool))
+    };
+    let by_claude = named("mcp__cw__") && input["command"].is_null();
+    let by_codex = named("mcp.cw.") && text(input, "server") == "cw";
+    by_claude || by_codex
+}
+
 fn name(call: &Value) -> String {
     match one_line(call, "kind") {
         kind if kind.is_empty() => one_line(call, "title"),
         kind => kind,
     }
+}
+
+/// All that tells one use of a tool from another; its id is new with each try.
+fn whole(call: &Value) -> Value {
+    let telling = ["kind", "title", "rawInput", "locations", "content"];
+    let fields = telling.map(|key| (key.to_owned(), call[key].clone()));
+    fields.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What a tool is used with: its input, else the file it works on, else its title.

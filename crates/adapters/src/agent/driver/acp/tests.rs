@@ -380,3 +380,25 @@ fn a_flood_of_chunks_is_bounded() {
             .all(|event| format!("{event:?}").len() < TEXT_CAP + 99)
     );
 }
+
+#[test]
+fn the_tools_of_cw_need_no_permission_and_nothing_else_passes_for_them() {
+    let asked = |title: &str, input: Value| {
+        let call = json!({"toolCallId": "c", "kind": "execute", "title": title, "rawInput": input});
+        let options = json!([{"optionId": "yes", "kind": "allow_once", "name": "Yes"}]);
+        let params = json!({"sessionId": "s", "toolCall": call, "options": options});
+        let request = json!({"jsonrpc": "2.0", "id": 5, "method": "session/request_permission", "params": params});
+        let mut reader = Acp.reader(false, Permissions::AcceptEdits, &[]);
+        let reading = reader.line(Stream::Out, &line(0, &request.to_string()));
+        reading.reaction.is_none()
+    };
+    assert!(!asked("mcp__cw__ask", json!({"question": "?"})));
+    assert!(!asked("mcp.cw.ask", json!({"server": "cw", "tool": "ask"})));
+    assert!(asked("mcp__cw__ask; rm -r x", json!({})));
+    assert!(asked("mcp__cw__ask", json!({"command": "mcp__cw__ask"})));
+    assert!(asked("mcp.cw.ask", json!({"command": ["mcp.cw.ask"]})));
+    assert!(asked(
+        "mcp.cw.ask",
+        json!({"server": "theirs", "tool": "ask"})
+    ));
+}

@@ -4,6 +4,7 @@
 mod reader;
 mod usage;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -25,13 +26,10 @@ impl Driver for Claude {
         Launch {
             program,
             args,
-            env: vec![
-                ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()),
-                ("DISABLE_AUTOUPDATER", "1".into()),
-            ],
+            env: env(order.permissions),
             // They would make it believe that it runs inside another one.
             unset: &["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"],
-            stdin: first_lines(&order.prompt).into_bytes(),
+            stdin: first_lines(order).into_bytes(),
             keep_stdin_open: true,
             memo: Vec::new(),
         }
@@ -43,6 +41,10 @@ impl Driver for Claude {
 
     fn reader(&self, resume: bool, permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
         Box::new(Output::new(resume, permissions))
+    }
+
+    fn message(&self, number: u64, text: &str) -> Option<String> {
+        Some(user(text, &named(MESSAGE, number)))
     }
 
     fn answer(&self, request: &[u8], answer: &Answer) -> Option<String> {
@@ -64,15 +66,15 @@ fn flags(order: &TurnOrder, cw: &Path) -> Vec<String> {
         "--verbose",
         "--permission-prompt-tool",
         "stdio",
-        // A repository's settings, hooks and servers would run with the user's rights.
-        "--setting-sources",
-        "",
-        "--strict-mcp-config",
         "--permission-mode",
         mode(order.permissions),
     ]
     .map(str::to_owned)
     .into();
+    if !order.repo_settings {
+        // A repository's settings, hooks and servers would run with the user's rights.
+        flags.extend(["--setting-sources", "", "--strict-mcp-config"].map(str::to_owned));
+    }
     if let Some(session) = &order.session {
         let flag = if order.resume {
             "--resume"
@@ -94,6 +96,18 @@ fn flags(order: &TurnOrder, cw: &Path) -> Vec<String> {
         flags.push(format!("--allowedTools={}", allow.join(",")));
     }
     flags
+}
+
+fn env(permissions: Permissions) -> Vec<(&'static str, Cow<'static, str>)> {
+    let mut env = vec![
+        ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".into()),
+        ("DISABLE_AUTOUPDATER", "1".into()),
+    ];
+    if permissions == Permissions::Bypass {
+        // As root it would refuse; whether this is safe here was decided before.
+        env.push(("IS_SANDBOX", "1".into()));
+    }
+    env
 }
 
 fn mode(permissions: Permissions) -> &'static str {
@@ -128,19 +142,43 @@ fn tool_server(cw: &Path) -> Value {
     }}})
 }
 
-fn first_lines(prompt: &str) -> String {
+fn first_lines(order: &TurnOrder) -> String {
     let hello = json!({
         "type": "control_request",
         "request_id": "cw-initialize",
         "request": {"subtype": "initialize"},
     });
-    let prompt = json!({
+    // A run that stands for no turn has a prompt of its own all the same.
+    let number = order.run.turn().map_or(0, |turn| turn.0);
+    let prompt = user(&order.prompt, &named(PROMPT, number));
+    format!("{hello}\n{prompt}\n")
+}
+
+/// What a prompt's name begins with: the program tells what becomes of lines that have a name.
+const PROMPT: &str = "c0de0000-0000-4000-8000-";
+
+/// What a message's name begins with.
+const MESSAGE: &str = "c0de0001-0000-4000-8000-";
+
+/// The name of a line: a UUID that ends in its number. Numbers are row ids, far below 2^48.
+fn named(begin: &str, number: u64) -> String {
+    format!("{begin}{:012x}", number & 0xffff_ffff_ffff)
+}
+
+/// The number of the message of this name.
+fn message_number(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_prefix(MESSAGE)?, 16).ok()
+}
+
+fn user(text: &str, name: &str) -> String {
+    json!({
         "type": "user",
-        "message": {"role": "user", "content": prompt},
+        "message": {"role": "user", "content": text},
         "parent_tool_use_id": null,
         "session_id": "",
-    });
-    format!("{hello}\n{prompt}\n")
+        "uuid": name,
+    })
+    .to_string()
 }
 
 fn control_response(id: &str, response: &Value) -> String {

@@ -9,13 +9,13 @@ use cw_core::ports::agents::{
 };
 use serde_json::Value;
 
-use super::super::json::{Heard, detail, hear, list, one_line, owned, text};
+use super::super::json::{Heard, detail, digest, hear, list, one_line, owned, text};
 use super::super::{
     Driver, KEPT_OUT, LastWords, Reaction, Reader, Reading, TEXT_CAP, clip, ended_badly,
     ended_before_stop, settled_by_exit,
 };
 use super::usage::Meter;
-use super::{ASK_TOOL, Claude, refuse_control};
+use super::{ASK_TOOL, Claude, message_number, refuse_control};
 
 const LOGIN_HINT: &str = "log in with `claude` once, or name ANTHROPIC_API_KEY in `pass_env`";
 
@@ -33,6 +33,8 @@ pub(super) struct Output {
     limit_until: Option<Timestamp>,
     /// It was not let in, and would try again for minutes.
     kept_out: Option<String>,
+    /// It has told what becomes of a message.
+    listens: bool,
 }
 
 /// The last result.
@@ -58,6 +60,7 @@ impl Output {
             denied: Vec::new(),
             limit_until: None,
             kept_out: None,
+            listens: false,
         }
     }
 
@@ -66,6 +69,7 @@ impl Output {
             "system" if is_kept_out(object) => return self.keep_out(object),
             "system" => self.system(object),
             "assistant" => self.assistant(object),
+            "command_lifecycle" => self.lifecycle(object),
             "rate_limit_event" => self.limit(&object["rate_limit_info"]),
             "control_request" => return self.request(object, line),
             "control_cancel_request" => {
@@ -147,6 +151,19 @@ impl Output {
         blocks.collect()
     }
 
+    /// What becomes of a line that was given a name. Older versions do not tell.
+    fn lifecycle(&mut self, object: &Value) -> Vec<AgentEvent> {
+        let mut events = Vec::new();
+        if !std::mem::replace(&mut self.listens, true) {
+            events.push(AgentEvent::Listens);
+        }
+        let taken = matches!(text(object, "state"), "started" | "completed");
+        if let Some(number) = message_number(text(object, "command_uuid")).filter(|_| taken) {
+            events.push(AgentEvent::TookIn { number });
+        }
+        events
+    }
+
     fn limit(&mut self, info: &Value) -> Vec<AgentEvent> {
         if text(info, "status") != "rejected" {
             return Vec::new();
@@ -197,6 +214,7 @@ impl Output {
                 request: id,
                 tool,
                 detail: detail(input),
+                digest: digest(input),
             }
         };
         Reading {

@@ -82,6 +82,7 @@ fn order() -> TurnOrder {
         permissions: Permissions::AcceptEdits,
         allow: vec!["Bash(cargo *)".into()],
         tools: true,
+        repo_settings: false,
         task: "t".into(),
         agent: "soho".into(),
         turn: "start".into(),

@@ -1,24 +1,24 @@
 //! The tools of an agent: their names, what they say of themselves, and what a call of one does.
 //! It knows nothing of the protocol that they are offered over.
 
-use crate::commands::me;
-use crate::failure::{Failure, Outcome, usage};
-use crate::render::json;
-use crate::session::Session;
-use cw_wire::Procedure;
-use cw_wire::me::{
-    AddTask, AddTaskInput, Done, DoneInput, MeSayInput, Progress, ProgressInput, ReadMessages, Say,
-    Task,
-};
-use cw_wire::scope::Nothing;
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How long `ask` waits for the answer, like `cw ask`.
-const ASK_WAIT: Duration = Duration::from_secs(300);
+use cw_core::domain::ids::AgentId;
+use cw_wire::me::{
+    AddTaskInput, AskInput, DoneInput, MeSayInput, ProgressInput, ReadMessagesInput,
+};
+use cw_wire::scope::Nothing;
+use cw_wire::{ErrorCode, ErrorView};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::app::{App, Fault};
+use crate::faults::internal;
+use crate::handlers::me;
+
 /// The longest text that a tool takes or gives, bytes.
 const TEXT: usize = 64 * 1024;
 /// What `ask` says when there is no answer yet.
@@ -41,11 +41,32 @@ pub(super) struct Offer {
     pub(super) schema: Map<String, Value>,
 }
 
+/// How a call is made.
+pub(super) struct How {
+    /// Names it: made again, it says nothing anew.
+    pub(super) key: Option<String>,
+    /// How long a question may block.
+    pub(super) wait: Duration,
+    /// The caller says what has reached its agent; else handing it over counts.
+    pub(super) acks: bool,
+}
+
 /// What a call came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) text: String,
     pub(super) is_error: bool,
+    /// The messages that it hands over, where the caller says what has reached its agent.
+    pub(super) handed: Vec<String>,
+}
+
+impl From<String> for Told {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
 }
 
 /// Every tool, in the order in which they are listed.
@@ -58,8 +79,8 @@ pub(super) fn offers() -> Vec<Offer> {
     vec![
         offer(
             "ask",
-            "Ask the user when you cannot decide something yourself. Waits up to five minutes and \
-             returns the answer. If it returns `parked`, nobody answered yet: end your turn at \
+            "Ask the user when you cannot decide something yourself. Waits a while and returns \
+             the answer. If it returns `parked`, nobody answered yet: end your turn at \
              once and do nothing more; you will be resumed with the answer.",
             schema::<Question>(&["question"]),
         ),
@@ -117,32 +138,50 @@ fn schema<T: JsonSchema>(required: &[&str]) -> Map<String, Value> {
     schema
 }
 
-/// Calls a tool. What goes wrong is told to the agent, with the hint.
-pub(super) fn call(session: &Session<'_>, name: &str, arguments: Map<String, Value>) -> Told {
-    let told = fits(&arguments).and_then(|()| perform(session, name, Value::Object(arguments)));
-    let (text, is_error) = match told {
-        Ok(text) => (text, false),
-        Err(Failure::Error(error)) => {
-            let cause = error.cause.map(|cause| format!(": {cause}"));
-            let hint = error.hint.map(|hint| format!(" ({hint})"));
-            let (cause, hint) = (cause.unwrap_or_default(), hint.unwrap_or_default());
-            (format!("{}{cause}{hint}", error.message), true)
-        }
-        Err(Failure::Closed) => ("the connection is closed".to_owned(), true),
+/// Calls a tool. What goes wrong is told to the agent, with the hint; nothing when the server
+/// ends meanwhile.
+pub(super) async fn call(
+    app: &Arc<App>,
+    me: AgentId,
+    name: &str,
+    arguments: Map<String, Value>,
+    how: How,
+) -> Option<Told> {
+    let told = match fits(&arguments) {
+        Ok(()) => perform(app, me, name, Value::Object(arguments), how).await,
+        Err(fault) => Err(fault),
     };
-    let text = bounded(text);
-    Told { text, is_error }
+    match told {
+        Ok(told) => Some(Told {
+            text: bounded(told.text),
+            ..told
+        }),
+        Err(fault) if fault.code == ErrorCode::Unreachable => None,
+        Err(fault) => {
+            let cause = fault.cause.map(|cause| format!(": {cause}"));
+            let hint = fault.hint.map(|hint| format!(" ({hint})"));
+            let (cause, hint) = (cause.unwrap_or_default(), hint.unwrap_or_default());
+            Some(Told {
+                text: bounded(format!("{}{cause}{hint}", fault.message)),
+                is_error: true,
+                ..Told::default()
+            })
+        }
+    }
 }
 
-/// Refuses what is too long before it is sent.
-fn fits(arguments: &Map<String, Value>) -> Outcome<()> {
+fn usage(what: impl Into<String>) -> ErrorView {
+    ErrorView::new(ErrorCode::Usage, what)
+}
+
+/// Refuses what is too long before it is taken in.
+fn fits(arguments: &Map<String, Value>) -> Result<(), Fault> {
     for (name, value) in arguments {
         let bytes = value.as_str().map_or(0, str::len);
         if bytes > TEXT {
             return Err(usage(format!("`{name}` is too long"))
                 .cause(format!("it has {bytes} bytes, at most {TEXT} are taken"))
-                .hint("shorten it, or commit it as a file and name the file")
-                .into());
+                .hint("shorten it, or commit it as a file and name the file"));
         }
     }
     Ok(())
@@ -156,47 +195,89 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-fn perform(session: &Session<'_>, name: &str, arguments: Value) -> Outcome<String> {
+async fn perform(
+    app: &Arc<App>,
+    me: AgentId,
+    name: &str,
+    arguments: Value,
+    how: How,
+) -> Result<Told, Fault> {
+    let app = app.clone();
     match name {
-        "ask" => ask(session, read(arguments)?),
-        "say" => pass_on::<Say, MeSayInput>(session, arguments),
-        "read_messages" => pass_on::<ReadMessages, Nothing>(session, arguments),
-        "progress" => pass_on::<Progress, ProgressInput>(session, arguments),
-        "done" => pass_on::<Done, DoneInput>(session, arguments),
-        "add_task" => pass_on::<AddTask, AddTaskInput>(session, arguments),
-        "task" => pass_on::<Task, Nothing>(session, arguments),
-        _ => Err(usage(format!("no tool `{name}`")).into()),
+        "ask" => ask(&app, me, read(arguments)?, how).await,
+        "say" => {
+            let input = MeSayInput {
+                key: how.key,
+                ..read(arguments)?
+            };
+            written(me::say(app, me, input).await)
+        }
+        "read_messages" => read_messages(app, me, how).await,
+        "progress" => {
+            let input: ProgressInput = read(arguments)?;
+            written(me::progress(app, me, input).await)
+        }
+        "done" => {
+            let input: DoneInput = read(arguments)?;
+            written(me::done(app, me, input).await)
+        }
+        "add_task" => {
+            let input: AddTaskInput = read(arguments)?;
+            written(me::add_task(app, me, input).await)
+        }
+        "task" => written(me::task(app, me, Nothing {}).await),
+        _ => Err(usage(format!("no tool `{name}`"))),
     }
 }
 
-fn read<I: DeserializeOwned>(arguments: Value) -> Outcome<I> {
-    serde_json::from_value(arguments).map_err(|error| {
-        usage("the arguments do not fit")
-            .cause(error.to_string())
-            .into()
-    })
+fn read<I: DeserializeOwned>(arguments: Value) -> Result<I, Fault> {
+    serde_json::from_value(arguments)
+        .map_err(|error| usage("the arguments do not fit").cause(error.to_string()))
 }
 
-fn pass_on<P, I>(session: &Session<'_>, arguments: Value) -> Outcome<String>
-where
-    P: Procedure<Input = I>,
-    I: DeserializeOwned,
-{
-    let output = session.call::<P>(&read(arguments)?)?;
-    let text = json::line(&output)?;
-    Ok(if text.trim() == "{}" {
-        "ok".to_owned()
-    } else {
-        text
-    })
+/// What a call of the wire gives, as text.
+fn written(output: Result<impl Serialize, Fault>) -> Result<Told, Fault> {
+    let text = serde_json::to_string(&output?).map_err(|error| internal(error.to_string()))?;
+    let text = if text == "{}" { "ok".to_owned() } else { text };
+    Ok(text.into())
 }
 
-fn ask(session: &Session<'_>, asked: Question) -> Outcome<String> {
+async fn ask(app: &Arc<App>, me: AgentId, asked: Question, how: How) -> Result<Told, Fault> {
     if asked.question.trim().is_empty() {
-        return Err(usage("`question` is missing").into());
+        return Err(usage("`question` is missing"));
     }
-    let told = me::ask(session, asked.question, asked.options, ASK_WAIT)?;
-    Ok(told.answer.unwrap_or_else(|| PARKED.to_owned()))
+    let input = AskInput {
+        text: asked.question,
+        options: asked.options,
+        wait_s: 0,
+        key: how.key,
+        acks: how.acks,
+    };
+    let told = me::ask_within(app, me, input, how.wait).await?;
+    let Some(answer) = told.answer else {
+        return Ok(PARKED.to_owned().into());
+    };
+    let handed = if how.acks {
+        vec![told.message]
+    } else {
+        Vec::new()
+    };
+    Ok(Told {
+        text: answer,
+        handed,
+        ..Told::default()
+    })
+}
+
+async fn read_messages(app: Arc<App>, me: AgentId, how: How) -> Result<Told, Fault> {
+    let input = ReadMessagesInput { acks: how.acks };
+    let read = me::read_messages(app, me, input).await?;
+    let ids = read.messages.iter().map(|message| message.id.clone());
+    let handed = if how.acks { ids.collect() } else { Vec::new() };
+    Ok(Told {
+        handed,
+        ..written(Ok(read))?
+    })
 }
 
 #[cfg(test)]
