@@ -35,9 +35,20 @@ struct Memo {
     model: Option<String>,
     /// The path of `cw`, where its tools are offered.
     tools: Option<String>,
+    /// What the repository sets for the program is loaded.
+    repo_settings: bool,
 }
 
 impl Memo {
+    /// Extensions of a session: what programs do not know they leave alone.
+    fn extensions(&self) -> Value {
+        if self.repo_settings {
+            return json!({});
+        }
+        // Claude Code behind it would load a repository's settings, hooks and servers.
+        json!({"claudeCode": {"options": {"settingSources": [], "strictMcpConfig": true}}})
+    }
+
     /// The tool servers of a session. Programs may start them without the environment of their
     /// own, and a memo holds no secrets: `cw mcp` finds its token by the processes above it.
     fn servers(&self) -> Value {
@@ -61,6 +72,7 @@ impl Driver for Acp {
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
+            repo_settings: order.repo_settings,
             tools: order.tools.then(|| site.cw.to_string_lossy().into_owned()),
         };
         Launch {
