@@ -222,6 +222,32 @@ fn over_tcp_the_tools_want_an_agents_token_and_nothing_else_takes_it() {
     server.wait().unwrap();
 }
 
+#[test]
+fn the_agents_of_another_project_are_out_of_reach() {
+    let stage = Stage::new();
+    let soho = waiting_agent(&stage, "soho");
+    let other = stage.tools.join("other");
+    let dir = other.to_str().unwrap();
+    stage.git(&["clone", "-q", ".", dir]);
+    std::fs::copy(stage.repo.join("cw.toml"), other.join("cw.toml")).unwrap();
+    stage.cw(&["-C", dir, "init", "--trust"]).expect(0);
+    let go = stage.tools.join("go");
+    let prompt = format!("while [ ! -e {} ]; do sleep 0.05; done\n", go.display());
+    stage
+        .cw(&["-C", dir, "spawn", &prompt, "--name", "kreuzberg"])
+        .expect(0);
+
+    let note = json!({ "text": "hi", "to": "kreuzberg" });
+    let (text, is_error) = told(&stage, &soho, "say", &note);
+    assert!(is_error, "{text}");
+    let task = json!({ "title": "x", "prompt": "true", "after": ["kreuzberg"] });
+    let (text, is_error) = told(&stage, &soho, "add_task", &task);
+    assert!(is_error, "{text}");
+    let theirs = stage.json(&["-C", dir, "message", "list"]);
+    assert_eq!(theirs["messages"], json!([]));
+    let_go(&stage, &["soho"]);
+}
+
 /// `cw mcp` as an agent program starts it.
 struct Tools {
     child: Child,

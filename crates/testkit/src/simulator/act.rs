@@ -1,6 +1,6 @@
 //! An agent's next step.
 
-use cw_core::app::{Call, NewTask, Output, Reply, Sight, Signal};
+use cw_core::app::{Call, NewTask, Output, Refusal, Reply, Sight, Signal};
 use cw_core::domain::ids::{MessageId, TurnId};
 use cw_core::domain::money::Usd;
 use cw_core::domain::time::Timestamp;
@@ -163,9 +163,9 @@ impl Sim {
         let call = Call::Ask {
             text: "which one?".into(),
             options: Vec::new(),
-            key: None,
+            key: self.call_name(run),
         };
-        let Some(Ok(Reply::Message(id))) = self.call(run.agent, call)? else {
+        let Some(Ok(Reply::Message(id))) = self.calls_twice(run, call)? else {
             if waits.is_some() {
                 self.next_act(run.turn);
             }
@@ -221,15 +221,34 @@ impl Sim {
             _ => Party::User,
         };
         let text = format!("mind this «{}»", self.user.number());
-        let _heard = self.call(
-            run.agent,
-            Call::Say {
-                to,
-                text,
-                key: None,
-            },
-        )?;
+        let call = Call::Say {
+            to,
+            text,
+            key: self.call_name(run),
+        };
+        let _heard = self.calls_twice(run, call)?;
         Ok(())
+    }
+
+    /// A name that no other call of the agent has.
+    fn call_name(&self, run: &Run) -> Option<String> {
+        Some(format!("{}-{}", run.turn, self.agenda.now))
+    }
+
+    /// Makes a call as one does who never heard of the first time.
+    fn calls_twice(
+        &mut self,
+        run: &Run,
+        call: Call,
+    ) -> Result<Option<Result<Reply, Refusal>>, Broken> {
+        let first = self.call(run.agent, call.clone())?;
+        let again = self.call(run.agent, call)?;
+        match (&first, again) {
+            (Some(Ok(one)), Some(Ok(two))) if *one != two => Err(Broken::new(format!(
+                "a call made again says nothing anew: {one:?}, then {two:?}"
+            ))),
+            _ => Ok(first),
+        }
     }
 
     fn adds(&mut self, run: &Run) -> Result<(), Broken> {

@@ -41,9 +41,20 @@ struct Memo {
     folders: Vec<String>,
     /// The path of `cw`, where its tools are offered.
     tools: Option<String>,
+    /// What the repository sets for the program is loaded.
+    repo_settings: bool,
 }
 
 impl Memo {
+    /// Extensions of a session: what programs do not know they leave alone.
+    fn extensions(&self) -> Value {
+        if self.repo_settings {
+            return json!({});
+        }
+        // Claude Code behind it would load a repository's settings, hooks and servers.
+        json!({"claudeCode": {"options": {"settingSources": [], "strictMcpConfig": true}}})
+    }
+
     /// The tool servers of a session. Programs may start them without the environment of their
     /// own, and a memo holds no secrets: `cw mcp` finds its token by the processes above it.
     fn servers(&self) -> Value {
@@ -73,6 +84,7 @@ impl Driver for Acp {
             folders: folders
                 .map(|folder| folder.to_string_lossy().into_owned())
                 .collect(),
+            repo_settings: order.repo_settings,
             tools: order.tools.then(|| site.cw.to_string_lossy().into_owned()),
         };
         Launch {

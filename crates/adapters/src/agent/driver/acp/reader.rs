@@ -146,7 +146,11 @@ impl Talk {
                 return self.fail("it cannot take up a session");
             }
         };
-        let mut params = json!({"cwd": self.memo.cwd, "mcpServers": self.memo.servers()});
+        let mut params = json!({
+            "cwd": self.memo.cwd,
+            "mcpServers": self.memo.servers(),
+            "_meta": self.memo.extensions(),
+        });
         if let Some(session) = &self.memo.session {
             params["sessionId"] = session.as_str().into();
         }
