@@ -101,14 +101,9 @@ fn view(
     }
     let about_budget = state.index().budget_question(Purse::Initiative(id));
     questions.extend(about_budget);
-    let cost = state
-        .all::<Agent>()
-        .filter(|agent| agent.initiative == id)
-        .map(|agent| agent.cost)
-        .sum();
     let started = row.started_at.unwrap_or(row.created_at);
     Some(RunProgressView {
-        initiative: views::initiative::view(state, row, &counts, cost),
+        initiative: views::initiative::view(state, row, &counts),
         outcome: outcome(prospect(state, id), &counts),
         counts: named(&counts),
         agents: agents(state, places, id),
