@@ -108,7 +108,7 @@ fn a_budget_that_is_used_up_asks_and_goes_on_when_it_is_raised() {
     let id = asked["id"].as_str().unwrap();
 
     let odd = stage.cw(&["message", "answer", id, "go on"]);
-    assert!(odd.err.contains("`$5`"), "{odd:?}");
+    assert!(odd.err.contains("'$5'"), "{odd:?}");
     odd.expect(2);
     stage.cw(&["message", "answer", id, "1"]).expect(0);
     stage.wait_for("three", "merged");
