@@ -9,7 +9,6 @@ use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::held;
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
-use cw_core::domain::money::Usd;
 use cw_core::domain::oid::Oid;
 use cw_core::domain::prompt;
 use cw_core::domain::state::State;
@@ -18,7 +17,7 @@ use cw_core::domain::work::{
     Agent, Merge, MergeState, Message, MessageKind, StopReason, Turn, TurnKind,
 };
 use cw_core::ports::agents::{
-    Answer, Follow, Grace, Offsets, Permissions, ReplyTo, RunId, TurnOrder,
+    Answer, Billed, Follow, Grace, Offsets, Permissions, ReplyTo, RunId, TurnOrder,
 };
 use cw_core::ports::workspaces::{
     Advance, Collect, CommitMessage, GateCheckout, Land, MergeInto, Prepare, Release, SyncBranch,
@@ -342,20 +341,21 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<StartWork> {
     })
 }
 
-/// What the turns before this one have cost in its session.
-fn billed(state: &State, turn: &Turn) -> Usd {
+/// What the turns before this one have used in its session.
+fn billed(state: &State, turn: &Turn) -> Billed {
     let before = state.all::<Turn>().rev();
     let mut before = before.filter(|one| one.agent == turn.agent && one.number < turn.number);
-    let mut sum = Usd::default();
+    let mut sum = Billed::default();
     // The session was begun by the last turn that resumed none.
     let begun = before.find(|one| {
-        sum += one.cost;
+        sum.cost += one.cost;
+        sum.tokens += one.tokens;
         !one.resumes && one.started_at.is_some()
     });
     if turn.resumes && begun.is_some() {
         sum
     } else {
-        Usd::default()
+        Billed::default()
     }
 }
 

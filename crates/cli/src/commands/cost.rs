@@ -9,9 +9,9 @@ use cw_wire::cost::{CostBy, CostInput, CostListing};
 /// Arguments of `cw cost`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It counts what the agent programs tell: `claude`, `opencode` and `acp` tell money\nand \
-tokens, `codex` and `gemini` tokens only. A turn counts for the day it ended on:\nyour day in the table, \
-the day in UTC with --json.\n\n\
+    after_help = "It counts what the programs tell: `claude`, `opencode` and `acp` money and\n\
+tokens, `codex` and `gemini` tokens only. A turn counts for the day it ended on:\n\
+your day in the table, the day in UTC with --json.\n\n\
 Examples:\n  cw cost\n  cw cost accounts --by task\n  cw cost --all --by day"
 )]
 pub(crate) struct CostArgs {

@@ -103,7 +103,7 @@ fn ask_about(tx: &mut Txn, purse: Purse, due: TaskId) {
     ];
     let body = format!(
         "{whose} has used {} of its budget of {}, and the next turn is reckoned at {need}: no new turn \
-         starts. Raise the budget (any amount such as `$5` raises it by that), or stop here?",
+         starts. Raise the budget (any amount raises it by that: '$5', in quotes for the shell), or stop here?",
         cents(at.spent),
         at.budget
     );
@@ -172,13 +172,14 @@ pub(super) fn settle(tx: &mut Txn, purse: Purse, answer: &str) -> Result<(), Ref
     if answer == ANSWER_STOP {
         return stop(tx, purse);
     }
-    let by = answer.strip_prefix(RAISE).unwrap_or(answer).trim();
-    let by = Some(by).filter(|by| by.starts_with('$'));
+    // A bare number may be meant for an option that is not there.
+    let by = answer.strip_prefix(RAISE).map(str::trim);
+    let by = by.or_else(|| Some(answer).filter(|text| text.starts_with('$')));
     let by = by.and_then(|by| by.parse::<Usd>().ok());
     let Some(by) = by.filter(|by| *by > Usd::default()) else {
         return Err(
             Refusal::usage("that is no answer about a budget").hint(format!(
-                "answer with an amount to raise it by, such as `$5`, or with `{ANSWER_STOP}`"
+                "answer with an amount to raise it by, such as '$5' (in quotes, for the shell), or with `{ANSWER_STOP}`"
             )),
         );
     };

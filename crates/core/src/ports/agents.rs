@@ -110,8 +110,8 @@ pub struct TurnOrder {
     pub session: Option<String>,
     /// The session has been begun.
     pub resume: bool,
-    /// What earlier turns in this session have told of its cost.
-    pub billed: Usd,
+    /// What earlier turns in this session have told of what they used.
+    pub billed: Billed,
     /// The model to ask for.
     pub model: Option<String>,
     /// What the agent may do without asking.
@@ -134,6 +134,16 @@ pub struct TurnOrder {
     pub socket: PathBuf,
     /// How long the program may take to end when it is stopped.
     pub grace: Grace,
+}
+
+/// What a session has used so far, as its turns have told: some programs tell totals of their whole
+/// session, of which only the rest is new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Billed {
+    /// Money.
+    pub cost: Usd,
+    /// Tokens of any sort.
+    pub tokens: u64,
 }
 
 /// What starting came to. Starting twice starts one program.

@@ -20,14 +20,30 @@ while [ ! -e "$CW_TEST_TOOLS/go" ]; do sleep 0.05; done
 echo '{"type":"result","subtype":"success","is_error":false,"result":"done","modelUsage":{"m":{"costUSD":0.5,"inputTokens":300}}}'
 "#;
 
+/// Tells as it goes, as OpenCode does: at its start more than a dollar, and it would go on for ever.
+const LIVE: &str = r#"#!/bin/sh
+step() { echo '{"type":"step_finish","sessionID":"ses_1","part":{"reason":"'$1'","cost":'$2',"tokens":{"input":10,"output":1}}}'; }
+echo "$CW_TURN" >> "$CW_TASK.txt"
+if [ "$CW_TURN" = start ]; then
+  step tool-calls 0.6
+  step tool-calls 0.6
+  while :; do sleep 0.1; done
+fi
+step stop 0.1
+"#;
+
 fn stage(program: &str, more: &str) -> Stage {
+    of_kind("claude", program, more)
+}
+
+fn of_kind(kind: &str, program: &str, more: &str) -> Stage {
     let stage = Stage::bare();
     stage.tool("paid.sh", program);
     let (paid, tools) = (stage.tools.join("paid.sh"), &stage.tools);
     stage.write(
         "cw.toml",
         &format!(
-            "base = \"main\"\n[agents]\ndefault = \"paid\"\n[agents.paid]\nkind = \"claude\"\n\
+            "base = \"main\"\n[agents]\ndefault = \"paid\"\n[agents.paid]\nkind = \"{kind}\"\n\
              command = [{paid:?}]\nenv = {{ CW_TEST_TOOLS = {tools:?} }}\n{more}"
         ),
     );
@@ -108,7 +124,7 @@ fn a_budget_that_is_used_up_asks_and_goes_on_when_it_is_raised() {
     let id = asked["id"].as_str().unwrap();
 
     let odd = stage.cw(&["message", "answer", id, "go on"]);
-    assert!(odd.err.contains("`$5`"), "{odd:?}");
+    assert!(odd.err.contains("'$5'"), "{odd:?}");
     odd.expect(2);
     stage.cw(&["message", "answer", id, "1"]).expect(0);
     stage.wait_for("three", "merged");
@@ -161,4 +177,28 @@ fn totals_of_a_process_are_counted_once_over_a_killed_server() {
     std::fs::write(stage.tools.join("go"), "").unwrap();
     stage.wait_for("one", "merged");
     assert_eq!(total(&stage), (1, 300, 50));
+}
+
+#[test]
+fn a_turn_beyond_the_budget_is_interrupted_and_resumed_when_there_is_money() {
+    let stage = of_kind("opencode", LIVE, "");
+    let plan = stage.plan("# Job\n- budget: $1\n#### One\n");
+    let ran = stage.cw(&["run", &plan, "--exit-when-waiting"]);
+    for part in ["over its budget: $1.20 of $1.00", "raise by $1.20"] {
+        assert!(ran.err.contains(part), "{part}: {ran:?}");
+    }
+    ran.expect(6);
+    assert_eq!(stage.task("one")["status"], "parked");
+    assert_eq!(total(&stage), (1, 22, 120));
+    let inbox = stage.json(&["message", "list"]);
+    let id = inbox["messages"][0]["id"].as_str().unwrap().to_owned();
+    stage.cw(&["message", "answer", &id, "1"]).expect(0);
+    stage.wait_for("one", "merged");
+    assert_eq!(total(&stage), (2, 33, 130));
+    let told = stage.file_at("cw/job/integration", "one.txt");
+    assert_eq!(told, "start\nretry", "what it had done was kept");
+    let shown = stage.json(&["agent", "list", "--all"]);
+    let name = shown["agents"][0]["name"].as_str().unwrap().to_owned();
+    let shown = stage.json(&["agent", "show", &name]);
+    assert_eq!(shown["agent"]["history"][0]["outcome"], "stopped");
 }

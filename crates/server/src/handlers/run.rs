@@ -105,14 +105,9 @@ fn view(
     questions.extend(state.index().budget_question(Purse::Initiative(id)));
     // One message may hold many tasks.
     let questions: BTreeSet<MessageId> = questions.into_iter().collect();
-    let cost = state
-        .all::<Agent>()
-        .filter(|agent| agent.initiative == id)
-        .map(|agent| agent.cost)
-        .sum();
     let started = row.started_at.unwrap_or(row.created_at);
     Some(RunProgressView {
-        initiative: views::initiative::view(state, row, &counts, cost),
+        initiative: views::initiative::view(state, row, &counts),
         outcome: outcome(prospect(state, id), &counts),
         counts: named(&counts),
         agents: agents(state, places, id),

@@ -8,7 +8,6 @@ use cw_core::domain::ids::InitiativeId;
 use cw_core::domain::money::Usd;
 use cw_core::domain::state::State;
 use cw_core::domain::status::{TaskStatus, task_status};
-use cw_core::domain::work::Agent;
 use cw_wire::initiative as wire;
 use cw_wire::{InitiativeTasks, InitiativeView};
 
@@ -40,33 +39,21 @@ pub fn tasks(counts: &Counts) -> InitiativeTasks {
     }
 }
 
-/// What the agents of each initiative have cost.
-#[must_use]
-pub fn costs(state: &State) -> BTreeMap<InitiativeId, Usd> {
-    let mut costs: BTreeMap<InitiativeId, Usd> = BTreeMap::new();
-    for agent in state.all::<Agent>() {
-        let cost = costs.entry(agent.initiative).or_default();
-        *cost += agent.cost;
-    }
-    costs
-}
-
 /// These initiatives.
 #[must_use]
 pub fn all(state: &State, ids: impl IntoIterator<Item = InitiativeId>) -> Vec<InitiativeView> {
-    let costs = costs(state);
     ids.into_iter()
         .filter_map(|id| {
             let row = state.get::<Initiative>(id)?;
-            let cost = costs.get(&id).copied().unwrap_or_default();
-            Some(view(state, row, &counts(state, id), cost))
+            Some(view(state, row, &counts(state, id)))
         })
         .collect()
 }
 
 /// One initiative.
 #[must_use]
-pub fn view(state: &State, row: &Initiative, counts: &Counts, cost: Usd) -> InitiativeView {
+pub fn view(state: &State, row: &Initiative, counts: &Counts) -> InitiativeView {
+    let purse = Purse::Initiative(row.id);
     InitiativeView {
         id: row.slug.clone(),
         title: row.title.clone(),
@@ -74,8 +61,8 @@ pub fn view(state: &State, row: &Initiative, counts: &Counts, cost: Usd) -> Init
         base: row.base.clone(),
         branch: row.branch(),
         tasks: tasks(counts),
-        cost_usd: cost.dollars(),
-        budget_usd: budget(state, Purse::Initiative(row.id)).map(Usd::dollars),
+        cost_usd: state.index().spent(purse).dollars(),
+        budget_usd: budget(state, purse).map(Usd::dollars),
         project: state
             .get::<Project>(row.project)
             .map(|project| project.name.clone()),

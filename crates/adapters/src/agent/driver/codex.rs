@@ -22,6 +22,7 @@ pub(super) struct Codex;
 
 impl Driver for Codex {
     fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
+        let before = if order.resume { order.billed.tokens } else { 0 };
         let (program, mut args) = program(order, "codex");
         args.extend(words(order, site).into_iter().map(OsString::from));
         Launch {
@@ -31,7 +32,7 @@ impl Driver for Codex {
             unset: &[],
             stdin: order.prompt.clone().into_bytes(),
             keep_stdin_open: false,
-            memo: Vec::new(),
+            memo: before.to_string().into_bytes(),
         }
     }
 
@@ -39,10 +40,12 @@ impl Driver for Codex {
         Some(["resume", session].map(str::to_owned).into())
     }
 
-    fn reader(&self, resume: bool, _permissions: Permissions, _memo: &[u8]) -> Box<dyn Reader> {
+    fn reader(&self, resume: bool, _permissions: Permissions, memo: &[u8]) -> Box<dyn Reader> {
+        let before = std::str::from_utf8(memo).ok();
         Box::new(Output {
             resume,
             course: Course::default(),
+            before: before.and_then(|memo| memo.parse().ok()).unwrap_or(0),
         })
     }
 }
@@ -100,6 +103,8 @@ fn quoted(path: &Path) -> String {
 struct Output {
     resume: bool,
     course: Course,
+    /// Tokens of the session that were told before.
+    before: u64,
 }
 
 impl Output {
@@ -117,7 +122,7 @@ impl Output {
             "item.started" => started(&object["item"]).into_iter().collect(),
             "item.completed" => self.completed(&object["item"]).into_iter().collect(),
             "turn.completed" => {
-                let used = used(&object["usage"]);
+                let used = self.used(&object["usage"]);
                 used.into_iter().chain([self.course.finish()]).collect()
             }
             "turn.failed" => self.course.fail(text(&object["error"], "message")),
@@ -127,6 +132,22 @@ impl Output {
             }],
             _ => Vec::new(),
         }
+    }
+
+    /// The totals are the whole session's, over resumes too. Where they are less than what was told
+    /// before, they are not.
+    fn used(&mut self, usage: &Value) -> Option<AgentEvent> {
+        let totals = totals(usage);
+        let all = totals.total();
+        if all < self.before {
+            self.before = 0;
+        }
+        let tokens = rest(totals, self.before);
+        self.before += tokens.total();
+        (tokens.total() > 0).then_some(AgentEvent::Usage {
+            micro_usd: 0,
+            tokens,
+        })
     }
 
     fn completed(&mut self, item: &Value) -> Option<AgentEvent> {
@@ -167,20 +188,32 @@ fn started(item: &Value) -> Option<AgentEvent> {
     }
 }
 
-/// Its input counts what was read from the cache once more. After a resume the totals are the whole session's: the program
-/// prints no others.
-fn used(usage: &Value) -> Option<AgentEvent> {
+/// Its input counts what was read from the cache once more.
+fn totals(usage: &Value) -> Tokens {
     let cached = count(usage, "cached_input_tokens");
-    let tokens = Tokens {
+    Tokens {
         input: count(usage, "input_tokens").saturating_sub(cached),
         output: count(usage, "output_tokens"),
         cache_read: cached,
         cache_write: count(usage, "cache_write_input_tokens"),
-    };
-    (tokens.total() > 0).then_some(AgentEvent::Usage {
-        micro_usd: 0,
-        tokens,
-    })
+    }
+}
+
+/// What is left of `tokens` when so many are taken away; of which sort those were is not known,
+/// and what is cheapest goes first.
+fn rest(mut tokens: Tokens, mut less: u64) -> Tokens {
+    let Tokens {
+        input,
+        output,
+        cache_read,
+        cache_write,
+    } = &mut tokens;
+    for part in [cache_read, input, cache_write, output] {
+        let taken = less.min(*part);
+        *part -= taken;
+        less -= taken;
+    }
+    tokens
 }
 
 impl Reader for Output {

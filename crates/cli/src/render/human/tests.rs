@@ -87,6 +87,25 @@ fn a_list_of_tasks_says_what_each_waits_for() {
     ");
 }
 
+#[test]
+fn costs_are_added_up_under_their_figures() {
+    let list: cw_wire::cost::CostList = read(json!({
+        "costs": [
+            {"key": "accounts", "project": "shop", "turns": 12, "tokens": 1_250_000,
+             "cost_usd": 7.25, "budget_usd": 20.0},
+            {"key": "adhoc", "project": "shop", "turns": 3, "tokens": 900, "cost_usd": 0.0},
+        ],
+        "total": {"turns": 15, "tokens": 1_250_900, "cost_usd": 7.25},
+    }));
+    let by = cw_wire::cost::CostBy::Initiative;
+    insta::assert_snapshot!(drawn(|page| cost::list(&list, by, page)), @r"
+    INITIATIVE  TURNS  TOKENS   COST  BUDGET
+    accounts       12    1.2M  $7.25  $20.00
+    adhoc           3     900  $0.00       -
+    total          15    1.3M  $7.25
+    ");
+}
+
 fn inbox(messages: Vec<cw_wire::MessageView>) -> cw_wire::message::InboxView {
     cw_wire::message::InboxView {
         messages,

@@ -79,7 +79,7 @@ impl Driver for Acp {
             prompt: order.prompt.clone(),
             session: order.session.clone().filter(|_| order.resume),
             model: order.model.clone(),
-            billed: order.billed.0,
+            billed: order.billed.cost.0,
             allow: order.allow.clone(),
             folders: folders
                 .map(|folder| folder.to_string_lossy().into_owned())

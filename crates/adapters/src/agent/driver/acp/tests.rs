@@ -2,7 +2,7 @@ use super::super::recordings::{exit, launch, line, order, recorded};
 use super::super::{Reaction, TEXT_CAP};
 use super::*;
 use cw_core::domain::money::Usd;
-use cw_core::ports::agents::{AgentEvent, LogLine, Stream, Verdict};
+use cw_core::ports::agents::{AgentEvent, Billed, LogLine, Stream, Verdict};
 
 struct Told {
     events: Vec<AgentEvent>,
@@ -231,7 +231,10 @@ fn the_cost_of_a_resumed_session_is_that_of_its_new_turn() {
     };
     let loaded = r#"{"id":2,"result":{}}"#;
     let order = TurnOrder {
-        billed: Usd(1_500_000),
+        billed: Billed {
+            cost: Usd(1_500_000),
+            tokens: 0,
+        },
         ..resumed()
     };
     let session = lines(&[HELLO_ANSWER, loaded, &cost(1.75), &cost(2.0), END]);

@@ -1,5 +1,6 @@
 use super::super::recordings::{args, launch, line, order, read, reader, verdict};
 use super::*;
+use cw_core::ports::agents::Billed;
 
 #[test]
 fn its_sandbox_knows_both_folders_of_git() {
@@ -25,6 +26,41 @@ fn a_resume_names_the_session_behind_the_guard() {
     assert_eq!(words[..2], ["exec", "resume"]);
     assert_eq!(words[words.len() - 3..], ["--", "5e55", "-"]);
     assert!(words.contains(&"--dangerously-bypass-approvals-and-sandbox".to_owned()));
+}
+
+#[test]
+fn the_tokens_of_a_resumed_session_are_those_of_its_new_turn() {
+    let completed = |input: u64| {
+        format!(
+            r#"{{"type":"turn.completed","usage":{{"input_tokens":{input},"cached_input_tokens":100,"output_tokens":20}}}}"#
+        )
+    };
+    let used = |before: u64, resume: bool, input: u64| {
+        let order = TurnOrder {
+            resume,
+            billed: Billed {
+                tokens: before,
+                ..Billed::default()
+            },
+            ..order("codex")
+        };
+        let memo = launch(&order).memo;
+        let mut reader = Codex.reader(resume, order.permissions, &memo);
+        // The same totals again bring nothing new.
+        let lines = [completed(input), completed(input)];
+        let events = lines.iter().flat_map(|text| {
+            let reading = reader.line(Stream::Out, &line(0, text));
+            reading.events
+        });
+        let tokens = events.map(|event| match event {
+            AgentEvent::Usage { tokens, .. } => tokens.total(),
+            _ => 0,
+        });
+        tokens.sum::<u64>()
+    };
+    assert_eq!(used(360, true, 460), 120);
+    assert_eq!(used(360, false, 460), 480);
+    assert_eq!(used(1000, true, 460), 480, "not the session's");
 }
 
 #[test]
