@@ -15,15 +15,20 @@ use crate::stage::{Dice, Stage, events, rounds};
 const LINES: usize = 40;
 
 /// Prints numbered lines whenever a line comes through its own pipe, and ends with the pipe. What
-/// it costs to wait is nothing.
+/// it costs to wait is nothing. Each line tells, in the words of opencode, of a token used, so that
+/// one which the server missed or took in twice shows in the sum.
 const TALKER: &str = r#"
 echo "$CW_TASK $CW_TURN" >> "$CW_TEST_TOOLS/runs"
+step() {
+  echo '{"type":"step_finish","sessionID":"'$CW_TASK'","line":'$n',"part":{"reason":"'$1'","tokens":{"output":1}}}'
+}
 n=0
 while read -r word; do
   end=$((n + 40))
-  while [ $n -lt $end ]; do n=$((n + 1)); echo "line $n"; done
+  while [ $n -lt $end ]; do n=$((n + 1)); step tool-calls; done
 done < "$CW_TEST_TOOLS/pipe.$CW_TASK"
 echo "$n" > "$CW_TASK.txt"
+step stop
 "#;
 
 /// Agents at work, each with a pipe of its own.
@@ -39,7 +44,9 @@ impl Crowd {
         let stage = Stage::bare();
         stage.configure("");
         let config = std::fs::read_to_string(stage.repo.join("cw.toml")).unwrap();
-        let config = config.replace("[agents]\n", &format!("[agents]\nmax = {size}\n"));
+        let config = config
+            .replace("[agents]\n", &format!("[agents]\nmax = {size}\n"))
+            .replace("kind = \"script\"", "kind = \"opencode\"");
         stage.write("cw.toml", &config);
         stage.cw(&["init", "--trust"]).expect(0);
         let mut plan = "# Crowd\n".to_owned();
@@ -119,7 +126,7 @@ impl Crowd {
                 .then_some(())
         });
         let lines = told * LINES;
-        let expected: Vec<String> = (1..=lines).map(|n| format!("line {n}")).collect();
+        let expected: Vec<usize> = (1..=lines).chain([lines]).collect();
         for task in &tasks {
             let text = stage.file_at("cw/crowd/integration", &format!("{task}.txt"));
             assert_eq!(text, lines.to_string());
@@ -130,12 +137,22 @@ impl Crowd {
                 .lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect();
-            let printed: Vec<&str> = said
+            let printed: Vec<usize> = said
                 .iter()
                 .filter(|line| line["stream"] == "stdout")
-                .map(|line| line["text"].as_str().unwrap())
+                .map(|line| {
+                    let text = line["text"].as_str().unwrap();
+                    let step: Value = serde_json::from_str(text).unwrap();
+                    usize::try_from(step["line"].as_u64().unwrap()).unwrap()
+                })
                 .collect();
             assert_eq!(printed, expected, "what {task} printed");
+            let tokens = stage.task(task)["tokens"].as_u64();
+            assert_eq!(
+                tokens,
+                u64::try_from(expected.len()).ok(),
+                "what {task} told"
+            );
         }
         let mut runs: Vec<String> = std::fs::read_to_string(stage.tools.join("runs"))
             .unwrap()

@@ -16,6 +16,9 @@ use super::{Bench, Tried};
 /// Bytes of a line, its end included.
 const LINE: usize = 200;
 
+/// Agents that say nothing. They are two, so that the pages of the program itself are shared, as they are with a server.
+const SILENT: [&str; 2] = ["silent", "silent-too"];
+
 /// Measures it.
 ///
 /// # Errors
@@ -30,19 +33,22 @@ pub fn measure(bench: &Bench) -> Tried<Figure> {
         agents: (bench.disk.agents)(&bench.options.cw, dir.path())?,
         dir: dir.path().to_owned(),
     };
-    let lines = bench.options.amount(1_000_000, 200_000);
+    let lines = bench.options.amount(1_000_000, 500_000);
     let text = world.dir.join("lines");
     write_lines(&text, lines).map_err(told)?;
     let figure = with(bench, &world, &text, lines);
-    // Whatever came of it, the silent one ends.
-    let _ = world.agents.stop(&id("silent")?, "over");
+    for silent in SILENT {
+        // Whatever came of it, the silent ones end.
+        let _ = world.agents.stop(&id(silent)?, "over");
+    }
     figure
 }
 
 fn with(bench: &Bench, world: &World, text: &Path, lines: usize) -> Tried<Figure> {
-    // Its program's pages are shared with this one, as they are with a server.
-    world.start("silent", &["sleep", "100000"])?;
-    let silent = world.shim("silent")?;
+    for silent in SILENT {
+        world.start(silent, &["sleep", "100000"])?;
+    }
+    let silent = private(world.shim(SILENT[0])?)?;
     let (mut ours, mut limit, mut most) = (Samples::default(), Samples::default(), 0.0_f64);
     for round in 0..bench.options.rounds {
         let out = world.dir.join("out");
@@ -62,10 +68,9 @@ fn with(bench: &Bench, world: &World, text: &Path, lines: usize) -> Tried<Figure
         &limit,
         Some(2.0),
     ));
-    let private = private(silent)?;
     figure.row(Row::amount(
         "a silent agent's shim: private memory",
-        private,
+        silent,
         "MB",
         Some(3.0),
     ));
