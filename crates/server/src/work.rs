@@ -308,7 +308,7 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<Work> {
 }
 
 /// The program's path: one with a slash is relative to the folder of `cw.toml`.
-fn program(root: &Path, command: &[String]) -> Vec<std::ffi::OsString> {
+pub fn program(root: &Path, command: &[String]) -> Vec<std::ffi::OsString> {
     let mut words = command.iter();
     let Some(first) = words.next() else {
         return Vec::new();

@@ -13,6 +13,7 @@ mod callers;
 mod claude;
 mod ending;
 mod kills;
+mod looking;
 mod main_job;
 mod programs;
 mod stage;
