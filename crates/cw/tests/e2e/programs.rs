@@ -1,6 +1,7 @@
 //! The real agent programs under `cw`, each driven by a scripted model: a task that edits,
 //! commits and is merged. What may go wrong is played by two of them.
 
+mod ends;
 mod mishaps;
 
 use std::path::PathBuf;
