@@ -28,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <step>
   boundaries   who may depend on whom, and where a lint may be lifted
   sizes        lines per file, net of tests: over 400 is listed, over 600 fails
   simulate     [--seeds N] [--from S]: seeded schedules of signals, faults and crashes
+  fuzz         [--seconds N]: each reader of agent programs against anything, for as long
   bench        the benchmarks, as ratios to the physical limit of this machine";
 
 fn main() -> ExitCode {
@@ -58,6 +59,7 @@ fn route(step: &str, rest: &[String]) -> Outcome {
         "boundaries" => boundaries::check(),
         "sizes" => sizes::check(),
         "simulate" => simulate(rest),
+        "fuzz" => fuzz(rest),
         "bench" => bench(rest),
         _ => Err(Failure::new(format!("no such step\n{USAGE}"))),
     }
@@ -111,6 +113,26 @@ fn bench(rest: &[String]) -> Outcome {
             &cw.to_string_lossy(),
         ],
         rest,
+    )
+}
+
+/// Runs the readers' fuzz tests, all at once, for longer than the ordinary tests do.
+fn fuzz(rest: &[String]) -> Outcome {
+    let seconds = match rest {
+        [] => "60",
+        [flag, seconds] if flag == "--seconds" && seconds.parse::<u32>().is_ok() => seconds,
+        _ => return Err(Failure::new(format!("fuzz takes --seconds N\n{USAGE}"))),
+    };
+    run::status(
+        run::cargo_command()
+            .args([
+                "test",
+                "--release",
+                "--package=cw-adapters",
+                "--lib",
+                "fuzz::",
+            ])
+            .env("CW_FUZZ_SECONDS", seconds),
     )
 }
 

@@ -309,7 +309,7 @@ mod tests {
             cw task diff x; cw task log x; cw task retry x; cw task cancel x; cw task skip x; \
             cw task approve x; cw task reject x --text t; cw spawn p --agent a --name n --follow; \
             cw agent list; cw agent show x; cw agent stop x; cw agent stop --all; cw agent resume x; \
-            cw agent say x hello; cw agent log -f x; cw agent diff x; cw agent remove x; cw inbox; \
+            cw agent say x hello; cw agent log -f x; cw agent attach x; cw agent diff x; cw agent remove x; cw inbox; \
             cw message list; cw message show 1; cw message answer 1 yes; cw message send x hello; \
             cw merge list; cw integrate x; cw cost; cw cost x --by task --json; cw cost --all --by day; cw worktree list; cw worktree prune; cw worktree restore x; \
             cw events --follow --after 3; cw pause; cw resume; cw stop --all; cw why HEAD; \

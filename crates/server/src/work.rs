@@ -360,7 +360,7 @@ fn billed(state: &State, turn: &Turn) -> Billed {
 }
 
 /// The program's path: one with a slash is relative to the folder of `cw.toml`.
-fn program(root: &Path, command: &[String]) -> Vec<std::ffi::OsString> {
+pub fn program(root: &Path, command: &[String]) -> Vec<std::ffi::OsString> {
     let mut words = command.iter();
     let Some(first) = words.next() else {
         return Vec::new();

@@ -22,6 +22,8 @@ procedures! {
     Command AgentSay = "agent.say": SayInput => crate::message::MessageList;
     /// Reads what one wrote.
     Query AgentLog = "agent.log": LogInput => LogView;
+    /// Tells how one's session is opened in its program's own interface.
+    Query AgentAttach = "agent.attach": Target => Attached;
     /// Shows what one has changed.
     Query AgentDiff = "agent.diff": Target => DiffView;
     /// Takes its worktree away and keeps its work.
@@ -129,8 +131,39 @@ pub struct AgentDetail {
     /// What the list shows.
     #[serde(flatten)]
     pub view: AgentView,
+    /// Processor time of its processes so far, seconds; none: it has none, or that is not known.
+    #[serde(default)]
+    pub cpu_s: Option<f64>,
+    /// Their resident memory, bytes.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
+    /// How many they are.
+    #[serde(default)]
+    pub processes: Option<u32>,
     /// Its turns, oldest first.
     pub history: Vec<TurnView>,
+}
+
+/// The output of `agent.attach`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Attached {
+    /// How it is opened.
+    pub attach: AttachView,
+}
+
+/// How an agent's session is opened in its program's own interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttachView {
+    /// The agent's name.
+    pub agent: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its program's session.
+    pub session: String,
+    /// The folder that the session belongs to.
+    pub worktree: String,
+    /// The line for a shell.
+    pub command: String,
 }
 
 /// One run of the agent program.

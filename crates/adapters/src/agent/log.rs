@@ -35,7 +35,7 @@ pub(super) fn read_lines(
 ) -> io::Result<(Vec<LogLine>, u64)> {
     let mut window = max_bytes.clamp(4096, RECORD_CAP);
     loop {
-        let bytes = read_window(file, offset, window)?;
+        let mut bytes = read_window(file, offset, window)?;
         let at_end = bytes.len() < window;
         let complete = memchr::memrchr(b'\n', &bytes).map_or(0, |last| last + 1);
         let take = match complete {
@@ -48,7 +48,8 @@ pub(super) fn read_lines(
             _ if at_end && over => bytes.len(),
             _ => complete,
         };
-        return Ok((split(&bytes[..take], offset), offset + take as u64));
+        bytes.truncate(take);
+        return Ok((split(bytes, offset), offset + take as u64));
     }
 }
 
@@ -69,22 +70,30 @@ fn read_window(file: &File, offset: u64, window: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn split(bytes: &[u8], offset: u64) -> Vec<LogLine> {
+fn split(mut bytes: Vec<u8>, offset: u64) -> Vec<LogLine> {
+    let first = memchr::memchr(b'\n', &bytes);
+    if first.is_none_or(|end| end + 1 == bytes.len()) && !bytes.is_empty() {
+        // One record alone may be as long as there are: it stays where it was read.
+        let (at, form, behind) = head(&bytes);
+        bytes.truncate(first.unwrap_or(bytes.len()));
+        bytes.drain(..behind.min(bytes.len()));
+        return vec![record(at, form, bytes, offset, first.is_some())];
+    }
     let mut lines = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
-        lines.push(parse(
-            &bytes[at..end],
-            offset + at as u64,
-            end < bytes.len(),
-        ));
+        let (when, form, behind) = head(&bytes[at..end]);
+        let line = bytes[at..end].get(behind..).unwrap_or_default().to_vec();
+        let place = offset + at as u64;
+        lines.push(record(when, form, line, place, end < bytes.len()));
         at = end + 1;
     }
     lines
 }
 
-fn parse(record: &[u8], offset: u64, ended: bool) -> LogLine {
+/// The time and the form at the beginning of a record, and where the line begins behind them.
+fn head(record: &[u8]) -> (i64, LineForm, usize) {
     let digits = record
         .iter()
         .take(18)
@@ -99,7 +108,10 @@ fn parse(record: &[u8], offset: u64, ended: bool) -> LogLine {
         Some(b'!') => LineForm::Note,
         _ => LineForm::Whole,
     };
-    let bytes = record.get(digits + 1..).unwrap_or_default().to_vec();
+    (at, form, digits + 1)
+}
+
+fn record(at: i64, form: LineForm, bytes: Vec<u8>, offset: u64, ended: bool) -> LogLine {
     let form = if ended { form } else { LineForm::Unended };
     LogLine {
         at: Timestamp(at),
@@ -158,6 +170,21 @@ mod tests {
         let (rest, _) = read_lines(&log, next, 4096, false).unwrap();
         let all: Vec<_> = lines.iter().chain(&rest).map(|l| l.form).collect();
         assert_eq!(all, [LineForm::Whole, LineForm::Cut, LineForm::Note]);
+    }
+
+    #[test]
+    fn a_long_record_alone_is_held_once() {
+        let content = [b"5~", vec![b'x'; 100_000].as_slice(), b"\n"].concat();
+        let (lines, next) = read_lines(&file(&content), 0, 4096, false).unwrap();
+        assert_eq!((lines.len(), next), (1, content.len() as u64));
+        assert_eq!((lines[0].form, lines[0].at), (LineForm::Cut, Timestamp(5)));
+        assert_eq!(lines[0].bytes.len(), 100_000);
+        // What it was read into, not a copy.
+        assert!(lines[0].bytes.capacity() >= content.len());
+        for (short, left) in [(&b"5"[..], 0), (b"5 ", 0), (b"x", 0), (b"5 x", 1)] {
+            let (lines, _) = read_lines(&file(short), 0, 4096, true).unwrap();
+            assert_eq!(lines[0].bytes.len(), left, "{short:?}");
+        }
     }
 
     #[test]

@@ -48,15 +48,17 @@ fn introduced(line: &str) -> Option<(Option<String>, String)> {
 
 /// A word that is a version: it begins with two numbers at least, perhaps behind a `v`.
 fn number(word: &str) -> Option<String> {
-    let word = word.trim_matches(|c: char| "(),:;".contains(c));
-    let bare = word.strip_prefix('v').unwrap_or(word);
+    let word = word.trim_start_matches('(');
+    let word = word.strip_prefix('v').unwrap_or(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
+    let end = word.find(|c| !plain(c)).unwrap_or(word.len());
+    let bare = &word[..end];
     let mut parts = bare.split('.');
     let numbers = parts
         .by_ref()
         .take(2)
         .filter(|part| part.parse::<u32>().is_ok());
-    (numbers.count() == 2 && bare.chars().all(plain)).then(|| clip_line(bare, CAP))
+    (numbers.count() == 2).then(|| clip_line(bare, CAP))
 }
 
 #[cfg(test)]

@@ -226,13 +226,22 @@ fn resume_agent(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
             agent.name
         ))
         .hint("`cw inbox` shows the question")),
+        _ if task.state.is_closed() => Err(Refusal::state(format!(
+            "agent '{}' is finished",
+            agent.name
+        ))
+        .because(format!("its task '{}' is over", task.spec.slug))
+        .hint("add a new task with `cw task add`, or start an agent with `cw spawn`")),
         _ => Err(
-            Refusal::state(format!("agent '{}' has nothing to go on with", agent.name)).because(
-                format!(
-                    "its task '{}' is over or on its way to the merge",
+            Refusal::state(format!("agent '{}' has nothing to go on with", agent.name))
+                .because(format!(
+                    "its task '{}' is on its way to the merge",
                     task.spec.slug
-                ),
-            ),
+                ))
+                .hint(format!(
+                    "`cw task show {}` tells how it stands",
+                    task.spec.slug
+                )),
         ),
     }
 }

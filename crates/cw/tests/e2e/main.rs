@@ -16,6 +16,7 @@ mod ending;
 mod kills;
 mod kinds;
 mod limits;
+mod looking;
 mod main_job;
 mod mcp;
 mod messages;

@@ -1,6 +1,7 @@
 //! The real agent programs under `cw`, each driven by a scripted model: a task that edits,
 //! commits and is merged. What may go wrong is played by two of them.
 
+mod ends;
 mod mishaps;
 
 use std::path::PathBuf;
@@ -112,6 +113,13 @@ fn works(name: &str, keys: &str) {
     assert_eq!(agent["tokens"], 3 * 120, "{agent}");
     let said = stage.cw(&["agent", "log", &name]).expect(0);
     assert!(said.contains("The wall stands."), "{said}");
+    let report = stage.json(&["doctor"]);
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks
+        .iter()
+        .find(|one| one["name"] == "agent real of repo");
+    let detail = check.unwrap()["detail"].as_str().unwrap();
+    assert!(detail.ends_with(", tested"), "{report}");
     assert_eq!(
         stage.json(&["inbox"])["messages"].as_array().unwrap().len(),
         0

@@ -11,14 +11,14 @@ use cw_core::domain::ids::{AgentId, ProjectId, TurnId};
 use cw_core::domain::work::{Agent, Turn, TurnState};
 use cw_core::ports::agents::{RunId, RunState};
 use cw_wire::agent::{
-    AgentDetail, AgentDiff, AgentList, AgentListing, AgentLog, AgentRemove, AgentResume,
-    AgentResumeInput, AgentSay, AgentShow, AgentShown, AgentStop, SayInput, Spawn, SpawnInput,
-    Spawned, StopAll,
+    AgentAttach, AgentDetail, AgentDiff, AgentList, AgentListing, AgentLog, AgentRemove,
+    AgentResume, AgentResumeInput, AgentSay, AgentShow, AgentShown, AgentStop, SayInput, Spawn,
+    SpawnInput, Spawned, StopAll,
 };
 use cw_wire::task::DiffView;
 use cw_wire::{ErrorCode, ErrorView, MessageList, Scope, Target};
 
-use super::message;
+use super::{look, message};
 use crate::app::{App, Fault};
 use crate::faults::{internal, workspace};
 use crate::rpc::Table;
@@ -44,6 +44,7 @@ pub fn register(table: &mut Table) {
         let agent = app.agent(input.dir.clone(), input.id.clone()).await?;
         super::log::read(app, agent, &input).await
     });
+    table.user::<AgentAttach, _, _>(look::attach);
     table.user::<AgentDiff, _, _>(diff);
     table.user::<AgentRemove, _, _>(remove);
 }
@@ -173,8 +174,15 @@ async fn show(app: Arc<App>, input: Target) -> Result<AgentShown, Fault> {
             Ok(turns.into_iter().map(with_exit).collect())
         })
         .await?;
+    let takes = look::usage(&app, id).await?;
     Ok(AgentShown {
-        agent: AgentDetail { view, history },
+        agent: AgentDetail {
+            view,
+            cpu_s: takes.map(|takes| takes.cpu.as_secs_f64()),
+            memory_bytes: takes.map(|takes| takes.bytes),
+            processes: takes.map(|takes| takes.processes),
+            history,
+        },
     })
 }
 

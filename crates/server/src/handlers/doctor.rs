@@ -1,6 +1,7 @@
 //! Checks of the installation and of every invariant; what can safely be mended is mended when
 //! asked.
 
+mod programs;
 mod repository;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ async fn doctor(app: Arc<App>, input: DoctorInput) -> Result<DoctorReport, Fault
     checks.extend(runs(&app, input.fix).await?);
     checks.push(containment(&app.about.containment));
     checks.push(repository::git(&app, input.dir.clone()).await?);
+    checks.extend(programs::kinds(&app).await?);
     let projects: Vec<Project> = app
         .read(|state| Ok(state.all::<Project>().cloned().collect()))
         .await?;

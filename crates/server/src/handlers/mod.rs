@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod files;
 pub mod initiative;
 pub mod log;
+mod look;
 pub mod me;
 pub mod merge;
 pub mod message;

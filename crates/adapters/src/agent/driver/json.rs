@@ -16,12 +16,18 @@ pub(super) enum Heard {
 
 /// Parses a line; what is no object is remembered for the reason of a failure.
 pub(super) fn hear(stream: Stream, line: &LogLine, words: &mut LastWords) -> Heard {
-    let shown = |bytes: &[u8]| clip(&String::from_utf8_lossy(bytes), TEXT_CAP);
+    // Of a line that is megabytes long, only what may be shown is copied.
+    let shown = |bytes: &[u8]| {
+        let near = &bytes[..bytes.len().min(TEXT_CAP + 4)];
+        clip(&String::from_utf8_lossy(near), TEXT_CAP)
+    };
     if line.form == LineForm::Note {
         let text = shown(&line.bytes);
         return Heard::Aside(AgentEvent::Notice { text }.into());
     }
+    // What was cut is no object any more.
     if stream == Stream::Out
+        && line.form != LineForm::Cut
         && let Ok(object @ Value::Object(_)) = serde_json::from_slice(&line.bytes)
     {
         return Heard::Object(object);

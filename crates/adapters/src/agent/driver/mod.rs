@@ -269,6 +269,8 @@ fn settled_by_exit(exit: &Exit) -> Option<Verdict> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod recordings;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `cw agent …`: agents.
 
+mod attach;
 mod diff;
 pub(crate) mod list;
 mod say;
@@ -27,6 +28,8 @@ pub(crate) enum AgentCommand {
     Say(say::SayArgs),
     /// Print what one wrote
     Log(AgentLogArgs),
+    /// Print the command that opens one's session in its program's own interface
+    Attach(attach::AttachArgs),
     /// Show what one has changed
     Diff(diff::DiffArgs),
     /// Take worktrees away; the work is kept
@@ -43,6 +46,7 @@ impl AgentCommand {
             Self::Resume(args) => args.perform(session),
             Self::Say(args) => args.perform(session),
             Self::Log(args) => args.perform(session),
+            Self::Attach(args) => args.perform(session),
             Self::Diff(args) => args.perform(session),
             Self::Remove(args) => args.perform(session),
         }

@@ -5,7 +5,7 @@ use crate::render::page::Page;
 use crate::render::table::{Cell, Table};
 use crate::render::{amount, escape};
 use cw_wire::AgentView;
-use cw_wire::agent::{AgentDetail, DiffStat, Spawned, TurnView};
+use cw_wire::agent::{AgentDetail, Attached, DiffStat, Spawned, TurnView};
 
 /// Draws a list.
 pub(crate) fn list(agents: &[AgentView], page: &mut Page) {
@@ -51,6 +51,19 @@ pub(crate) fn stat(diff: DiffStat) -> String {
     format!("{files} +{} −{}", diff.insertions, diff.deletions)
 }
 
+/// What its processes take: `3 processes · 41 s of processor time · 230 MB`.
+fn takes(agent: &AgentDetail) -> Option<String> {
+    let processes = match agent.processes? {
+        1 => "1 process".to_owned(),
+        n => format!("{n} processes"),
+    };
+    Some(format!(
+        "{processes} · {} of processor time · {}",
+        amount::duration(agent.cpu_s?),
+        amount::bytes(agent.memory_bytes?)
+    ))
+}
+
 /// Draws one with its turns.
 pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
     let view = &agent.view;
@@ -70,6 +83,12 @@ pub(crate) fn detail(agent: &AgentDetail, page: &mut Page) {
     );
     page.maybe("session", view.session.as_deref());
     page.maybe("pid", view.pid.map(|pid| pid.to_string()).as_deref());
+    page.maybe("takes", takes(agent).as_deref());
+    let last = view.last_output_at.as_deref();
+    page.maybe(
+        "last output",
+        last.map(|at| amount::age(at, page.now)).as_deref(),
+    );
     page.maybe("worktree", view.worktree.as_deref());
     page.maybe("branch", view.branch.as_deref());
     history(&agent.history, page);
@@ -106,6 +125,11 @@ pub(crate) fn history(turns: &[TurnView], page: &mut Page) {
             turn.number
         ));
     }
+}
+
+/// Draws how a session is opened: the line alone, for a shell.
+pub(crate) fn attach(attached: &Attached, page: &mut Page) {
+    page.line(escape::line(&attached.attach.command));
 }
 
 /// Draws what was spawned: the name alone, for scripts; the rest is one command away.

@@ -1,11 +1,10 @@
-//! Checks of one repository: its settings, its agents' programs, its branches and worktrees
+//! Checks of one repository: its settings, its branches and worktrees
 //! beside what the rows say of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cw_core::domain::config::Config;
 use cw_core::domain::hierarchy::{Initiative, InitiativeStatus, Project, Task, TaskState};
 use cw_core::domain::ids::ProjectId;
 use cw_core::domain::oid::Oid;
@@ -15,7 +14,7 @@ use cw_core::ports::workspaces::Inspection;
 use cw_wire::doctor::{CheckStatus, CheckView};
 use cw_wire::worktree::WorktreeState;
 
-use super::{check, findings, hinted, is_there};
+use super::{check, findings, hinted, programs};
 use crate::app::{App, Fault};
 use crate::faults::workspace;
 use crate::handlers::worktree::{discard, spare};
@@ -56,7 +55,7 @@ pub(super) async fn look(
     fix: bool,
 ) -> Result<Vec<CheckView>, Fault> {
     let mut checks = vec![settings(app, &project).await?];
-    checks.extend(programs(app, &project).await?);
+    checks.extend(programs::of_agents(app, &project).await?);
     if !Path::new(&project.root).is_dir() {
         let gone = format!("{} is gone", project.root);
         checks.push(check(&project.name, CheckStatus::Problem, gone));
@@ -87,37 +86,6 @@ async fn settings(app: &Arc<App>, project: &Project) -> Result<CheckView, Fault>
             }
             Ok(_) => check(&name, CheckStatus::Ok, "read and trusted"),
         })
-    })
-    .await
-}
-
-/// The program of each agent that the settings name.
-async fn programs(app: &Arc<App>, project: &Project) -> Result<Vec<CheckView>, Fault> {
-    let config: Arc<Config> = app.config(project.id).await?;
-    let root = PathBuf::from(&project.root);
-    let project = project.name.clone();
-    app.blocking(move |_| {
-        let mut names: BTreeSet<&str> = config.agents.keys().map(String::as_str).collect();
-        names.insert(&config.default_agent);
-        let one = |name: &str| {
-            let agent = config.agent(name)?;
-            let program = match agent.command.first() {
-                Some(program) => program.clone(),
-                None if agent.kind == "script" => return None,
-                None => agent.kind.clone(),
-            };
-            let label = format!("agent {name} of {project}");
-            Some(if is_there(&root, &program) {
-                check(&label, CheckStatus::Ok, program)
-            } else {
-                let found = format!("'{program}' is not found");
-                hinted(
-                    check(&label, CheckStatus::Warning, found),
-                    format!("install it, or name it in cw.toml: [agents.{name}] command"),
-                )
-            })
-        };
-        Ok(names.into_iter().filter_map(one).collect())
     })
     .await
 }
