@@ -272,6 +272,38 @@ fn agents_wait_for_keys_that_a_restart_lost_and_nobody_finds_them() {
 }
 
 #[test]
+fn a_turn_whose_worktree_was_being_made_when_the_server_died_does_not_begin_without_its_key() {
+    let stage = Stage::bare();
+    let at = |name: &str| stage.tools.join(name).display().to_string();
+    let setup = format!(
+        "touch {}; while [ ! -e {} ]; do sleep 0.05; done",
+        at("begun"),
+        at("go")
+    );
+    stage.configure(&format!(
+        "pass_env = [\"KEY\"]\n[worktree]\nsetup = [{setup:?}]\n"
+    ));
+    stage.cw(&["init", "--trust"]).expect(0);
+    let with_key = |args: &[&str]| {
+        let output = stage.command(args).env("KEY", KEY).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let prompt = "[ -n \"$KEY\" ] && echo with > key\n";
+    with_key(&["spawn", prompt, "--name", "soho"]);
+    stage.wait("the setup", || {
+        stage.tools.join("begun").exists().then_some(())
+    });
+    let pid = stage.server_pid().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    std::fs::write(at("go"), "").unwrap();
+    stage.wait_for("soho", "waiting");
+    assert_eq!(stage.json(&["agent", "show", "soho"])["agent"]["turns"], 1);
+    with_key(&["agent", "resume", "soho"]);
+    stage.wait_for("soho", "merged");
+    assert_eq!(stage.file_at("cw/adhoc/integration", "key"), "with");
+}
+
+#[test]
 fn output_without_end_is_cut_and_told() {
     let stage = Stage::new();
     let prompt = "head -c 280000000 /dev/zero | tr '\\0' x | fold -w 1000000\necho a > a\n";
