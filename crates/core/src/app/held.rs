@@ -2,6 +2,8 @@
 //! over anew. The user is told once; the turns wait in their queue and start by themselves when
 //! what holds them is gone.
 
+use std::collections::BTreeSet;
+
 use crate::domain::event::Value;
 use crate::domain::held::{self, Hold, Owner, PassedEnv};
 use crate::domain::hierarchy::{Initiative, Project, Task};
@@ -318,7 +320,6 @@ pub(super) fn lose(tx: &mut Txn) {
     for id in tasks {
         change(tx, Owner::Task(id), |passed| passed.lose(|_| true));
     }
-    tell_of_losses(tx);
 }
 
 /// A program could not be started because values that it was given are not there: its turn waits
@@ -346,15 +347,13 @@ pub(super) fn lacking(tx: &mut Txn, id: TurnId, names: &[String]) {
             passed.lose(|name| names.contains(name) || known.contains(name));
         });
     }
-    tell_of_losses(tx);
 }
 
-/// Tells the user of each project what is waited for, once.
-fn tell_of_losses(tx: &mut Txn) {
-    let projects: Vec<ProjectId> = tx.state().all::<Project>().map(|row| row.id).collect();
-    for project in projects {
+/// Tells the user of each project what is waited for, once something waits.
+pub(super) fn tell_of_losses(tx: &mut Txn) {
+    for project in starving(tx) {
         let names = held::missed(tx.state(), project);
-        if names.is_empty() || held::values_question(tx.state(), project).is_some() {
+        if names.is_empty() {
             continue;
         }
         let names = names.join(", ");
@@ -371,12 +370,38 @@ fn tell_of_losses(tx: &mut Txn) {
     }
 }
 
+/// The projects where something waits for values and nobody was told.
+fn starving(tx: &Txn) -> BTreeSet<ProjectId> {
+    let state = tx.state();
+    let mut found = BTreeSet::new();
+    for owner in state.index().losers() {
+        let (initiative, only) = match owner {
+            Owner::Initiative(id) => (id, None),
+            Owner::Task(id) => (tx.get::<Task>(id).initiative, Some(id)),
+        };
+        let project = tx.get::<Initiative>(initiative).project;
+        if found.contains(&project) || state.index().values_asked(project).is_some() {
+            continue;
+        }
+        let starves = match only {
+            Some(id) => held::starves(state, tx.get::<Task>(id)),
+            None => state
+                .tasks_of(initiative)
+                .any(|task| held::starves(state, task)),
+        };
+        if starves {
+            found.insert(project);
+        }
+    }
+    found
+}
+
 /// Takes questions back that have settled themselves.
 fn settle(tx: &mut Txn) {
     let projects: Vec<ProjectId> = tx.state().all::<Project>().map(|row| row.id).collect();
     for project in projects {
         if held::missed(tx.state(), project).is_empty()
-            && let Some(id) = held::values_question(tx.state(), project)
+            && let Some(id) = tx.state().index().values_asked(project)
         {
             close(tx, id, "handed over");
         }

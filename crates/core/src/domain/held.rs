@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::hierarchy::{Initiative, Task};
+use super::hierarchy::{Initiative, Task, TaskState};
 use super::ids::{InitiativeId, MessageId, ProjectId, TaskId};
 use super::plan::TaskKind;
 use super::state::State;
-use super::work::{Agent, Message, MessageStatus, Quandary};
+use super::work::{Agent, Turn, TurnState};
 
 /// What the values of environment variables were handed over for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -154,34 +154,38 @@ pub fn ungiven<'t>(state: &State, tasks: impl Iterator<Item = &'t Task>) -> Vec<
 /// What in a project lost values that it may still want, and which.
 #[must_use]
 pub fn losers(state: &State, project: ProjectId) -> Vec<(Owner, Vec<String>)> {
-    let mut found = Vec::new();
-    for id in state.index().initiatives_of(project) {
-        let Some(row) = state.get::<Initiative>(id).filter(|row| row.is_open()) else {
-            continue;
+    let row = |owner: Owner| {
+        let (initiative, passed) = match owner {
+            Owner::Initiative(id) => {
+                let row = state.get::<Initiative>(id)?;
+                (row, &row.passed)
+            }
+            Owner::Task(id) => {
+                let task = state
+                    .get::<Task>(id)
+                    .filter(|task| !task.state.is_closed())?;
+                (state.get::<Initiative>(task.initiative)?, &task.passed)
+            }
         };
-        if !row.passed.lost.is_empty() {
-            found.push((Owner::Initiative(id), row.passed.lost.clone()));
-        }
-        let own = |task: &&Task| !task.passed.lost.is_empty() && !task.state.is_closed();
-        let tasks = state.tasks_of(id).filter(own);
-        found.extend(tasks.map(|task| (Owner::Task(task.id), task.passed.lost.clone())));
-    }
-    found
+        let wanted = initiative.project == project && initiative.is_open();
+        wanted.then(|| (owner, passed.lost.clone()))
+    };
+    state.index().losers().filter_map(row).collect()
 }
 
-/// The open question about values that a project's agents wait for.
+/// Whether a task is to go on and cannot, because values are gone.
 #[must_use]
-pub fn values_question(state: &State, project: ProjectId) -> Option<MessageId> {
-    let asks = |message: &&Message| {
-        message.about == Some(Quandary::Values)
-            && message.project == project
-            && message.status == MessageStatus::Open
+pub fn starves(state: &State, task: &Task) -> bool {
+    let turn = task.agent.and_then(|agent| state.index().open_turn(agent));
+    let turn = turn.and_then(|id| state.get::<Turn>(id));
+    let in_line = match task.state {
+        TaskState::Todo { .. } => task.spec.kind == TaskKind::Work,
+        TaskState::Parked { resume_at } => resume_at.is_some(),
+        // Whose program runs has its values.
+        TaskState::Working => turn.is_some_and(|turn| turn.state == TurnState::Queued),
+        _ => false,
     };
-    state
-        .all::<Message>()
-        .rev()
-        .find(asks)
-        .map(|message| message.id)
+    in_line && matches!(hold(state, task), Some(Hold::Values(_)))
 }
 
 /// The names of the values that agents of a project wait for, in order.

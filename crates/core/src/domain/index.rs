@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::budget::{Mean, Purse};
 use super::graph::Node;
+use super::held::{Owner, PassedEnv};
 use super::hierarchy::{Task, TaskState};
 use super::ids::{AgentId, EffectId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
 use super::money::Usd;
 use super::plan::{Priority, TaskKind};
 use super::state::{Row, Tables};
 use super::time::Timestamp;
-use super::work::{Agent, Message, MessageKind, MessageStatus, Party, Turn, TurnState};
+use super::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, Turn, TurnState};
 
 /// The order in which ready tasks are dispatched: priority, then written order.
 pub type ReadyKey = (u8, u32, TaskId);
@@ -45,6 +46,8 @@ pub struct Index {
     questions: BTreeMap<TaskId, BTreeSet<MessageId>>,
     mail: BTreeMap<AgentId, BTreeSet<MessageId>>,
     holds: BTreeMap<(ProjectId, String), BTreeSet<MessageId>>,
+    values_asked: BTreeMap<ProjectId, BTreeSet<MessageId>>,
+    losers: BTreeSet<Owner>,
     states: BTreeMap<InitiativeId, BTreeMap<u8, u32>>,
     due: BTreeSet<(Timestamp, Due)>,
     spent: BTreeMap<Purse, Usd>,
@@ -132,6 +135,7 @@ impl Index {
     fn enter(&mut self, tables: &Tables, row: &Row, on: bool) {
         match row {
             Row::Initiative(row) => {
+                self.enter_loser(Owner::Initiative(row.id), &row.passed, on);
                 let key = (row.project, row.slug.clone());
                 if on {
                     self.slugs.insert(key, row.id);
@@ -179,7 +183,16 @@ impl Index {
         }
     }
 
+    fn enter_loser(&mut self, owner: Owner, passed: &PassedEnv, on: bool) {
+        if on && !passed.lost.is_empty() {
+            self.losers.insert(owner);
+        } else {
+            self.losers.remove(&owner);
+        }
+    }
+
     fn enter_task(&mut self, task: &Task, on: bool) {
+        self.enter_loser(Owner::Task(task.id), &task.passed, on);
         mark(
             &mut self.written,
             task.initiative,
@@ -298,6 +311,9 @@ impl Index {
         {
             let key = (message.project, table.clone());
             mark(&mut self.holds, key, message.id, on);
+        }
+        if message.about == Some(Quandary::Values) && is_owed_by_user(message) {
+            mark(&mut self.values_asked, message.project, message.id, on);
         }
     }
 
@@ -486,6 +502,17 @@ impl Index {
     pub fn held_by(&self, project: ProjectId, table: &str) -> Option<MessageId> {
         let messages = self.holds.get(&(project, table.to_owned()))?;
         messages.first().copied()
+    }
+
+    /// The open question about values that agents of a project wait for.
+    #[must_use]
+    pub fn values_asked(&self, project: ProjectId) -> Option<MessageId> {
+        self.values_asked.get(&project)?.first().copied()
+    }
+
+    /// What was given values that are gone.
+    pub fn losers(&self) -> impl Iterator<Item = Owner> {
+        self.losers.iter().copied()
     }
 
     /// How many tasks of an initiative are stored in this kind of state.

@@ -200,11 +200,14 @@ pub fn mail(messages: &[&Message]) -> String {
 /// What an agent is told that printed nothing for so long that it was interrupted.
 #[must_use]
 pub fn nudge(task: &Task, silent: Duration) -> String {
+    let silent = match silent.as_secs() {
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    };
     format!(
-        "You were interrupted: nothing was heard of you for {} minutes. Whatever you waited for may \
+        "You were interrupted: nothing was heard of you for {silent}. Whatever you waited for may \
          never come. Look at what is there and go on with your task: {}\nGive a command that may \
          hang a time limit, and have one that takes long print what it does.\n",
-        silent.as_secs().div_ceil(60),
         task.spec.title
     )
 }

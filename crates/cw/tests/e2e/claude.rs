@@ -24,12 +24,18 @@ const KEY: &str = concat!("test-6f1d", "-not-to-be-found-", "4e05");
 const TOKENS_OF_AN_ANSWER: u64 = 120;
 
 /// The pinned program; `None`, with a message, where it is not there and need not be.
-fn claude() -> Option<PathBuf> {
+pub(crate) fn claude() -> Option<PathBuf> {
     programs::claude_or_skip()
 }
 
 /// Writes `cw.toml`: Claude Code as default, talking to the model under a scenario's name.
-fn configure(stage: &Stage, program: &Path, model: &Model, scenario: &str, more: &str) -> PathBuf {
+pub(crate) fn configure(
+    stage: &Stage,
+    program: &Path,
+    model: &Model,
+    scenario: &str,
+    more: &str,
+) -> PathBuf {
     let config = stage.root().join("claude");
     std::fs::create_dir_all(&config).unwrap();
     let url = model.base_url(scenario);
@@ -53,7 +59,7 @@ fn commit(subject: &str) -> String {
 }
 
 /// Runs `cw` with the key in its environment.
-fn with_key(stage: &Stage, args: &[&str]) -> Output {
+pub(crate) fn with_key(stage: &Stage, args: &[&str]) -> Output {
     stage
         .command(args)
         .env("ANTHROPIC_API_KEY", KEY)

@@ -2,11 +2,14 @@
 //! output without end. Most of it with a program that plays Claude Code from recordings.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use cw_testkit::model::{Answer, Model, Request, Script as _, Table};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::claude::untouched::everything_under;
+use crate::claude::{self, untouched::everything_under};
 use crate::stage::Stage;
 
 /// Reads what Claude Code is told, takes it down and plays the scene.
@@ -94,6 +97,47 @@ fn who_is_not_let_in_is_asked_about_once_and_goes_on_by_itself_after_a_login() {
     assert_eq!(turns(&stage, "two"), ["start"]);
     assert_eq!(stage.task("one")["attempts"], 1);
     assert_eq!(inbox(&stage), Vec::<Value>::new());
+}
+
+#[test]
+fn the_real_program_that_is_not_let_in_is_ended_at_once_and_its_question_lets_it_go_on() {
+    let Some(program) = claude::claude() else {
+        return;
+    };
+    let locked = Arc::new(AtomicBool::new(true));
+    let door = locked.clone();
+    let open = Table::new().on(
+        "Open.",
+        [
+            Answer::write("open.txt", "open\n"),
+            Answer::text("It is open."),
+        ],
+    );
+    let model = Model::start(move |request: &Request| {
+        if door.load(Ordering::Relaxed) {
+            return Answer::error(401, "authentication_error", "invalid x-api-key");
+        }
+        open.answer(request)
+    });
+    let model = model.unwrap();
+    let stage = Stage::bare();
+    let file = claude::configure(&stage, &program, &model, "locked", "");
+    // It would try for minutes.
+    let config = std::fs::read_to_string(file).unwrap();
+    let config = config.replace("CLAUDE_CODE_MAX_RETRIES = \"0\"\n", "");
+    stage.write("cw.toml", &config);
+    stage.cw(&["init", "--trust"]).expect(0);
+    let plan = stage.plan("# Doors\n#### One\n\nOpen.\n");
+    stage.cw(&["plan", "apply", &plan]).expect(0);
+    let started = claude::with_key(&stage, &["initiative", "start", "doors"]);
+    assert!(started.status.success(), "{started:?}");
+    stage.wait_for("one", "waiting");
+    assert!(model.requests("locked").len() < 4);
+    locked.store(false, Ordering::Relaxed);
+    let id = inbox(&stage)[0]["id"].as_str().unwrap().to_owned();
+    stage.cw(&["message", "answer", &id, "1"]).expect(0);
+    stage.wait_for("one", "merged");
+    assert_eq!(turns(&stage, "one"), ["start", "retry"]);
 }
 
 #[test]
@@ -225,6 +269,38 @@ fn agents_wait_for_keys_that_a_restart_lost_and_nobody_finds_them() {
         let ran = stage.cw(args);
         assert!(!ran.out.contains(KEY) && !ran.err.contains(KEY), "{args:?}");
     }
+}
+
+#[test]
+fn a_turn_whose_worktree_was_being_made_when_the_server_died_does_not_begin_without_its_key() {
+    let stage = Stage::bare();
+    let at = |name: &str| stage.tools.join(name).display().to_string();
+    let setup = format!(
+        "touch {}; while [ ! -e {} ]; do sleep 0.05; done",
+        at("begun"),
+        at("go")
+    );
+    stage.configure(&format!(
+        "pass_env = [\"KEY\"]\n[worktree]\nsetup = [{setup:?}]\n"
+    ));
+    stage.cw(&["init", "--trust"]).expect(0);
+    let with_key = |args: &[&str]| {
+        let output = stage.command(args).env("KEY", KEY).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let prompt = "[ -n \"$KEY\" ] && echo with > key\n";
+    with_key(&["spawn", prompt, "--name", "soho"]);
+    stage.wait("the setup", || {
+        stage.tools.join("begun").exists().then_some(())
+    });
+    let pid = stage.server_pid().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    std::fs::write(at("go"), "").unwrap();
+    stage.wait_for("soho", "waiting");
+    assert_eq!(stage.json(&["agent", "show", "soho"])["agent"]["turns"], 1);
+    with_key(&["agent", "resume", "soho"]);
+    stage.wait_for("soho", "merged");
+    assert_eq!(stage.file_at("cw/adhoc/integration", "key"), "with");
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn view(
 fn holding(state: &State, task: &Task, project: ProjectId) -> Option<MessageId> {
     match held::hold(state, task)? {
         Hold::Login(message) => Some(message),
-        Hold::Values(_) => held::values_question(state, project),
+        Hold::Values(_) => state.index().values_asked(project),
     }
 }
 

@@ -160,13 +160,14 @@ fn status(scene: &Scene) -> TaskStatus {
 fn what_a_restart_lost_is_asked_for_once_and_waited_for() {
     let mut scene = keyed();
     scene.decide(Signal::Started);
+    // What is under way has its values.
+    assert_eq!(status(&scene), TaskStatus::Running);
+    assert_eq!(questions(&scene), []);
+    scene.end(Verdict::Crashed);
     scene.decide(Signal::Started);
     let asked = questions(&scene);
     assert_eq!(asked.len(), 1);
     assert!(asked[0].body.contains("KEY"), "{}", asked[0].body);
-    // What is under way has its values.
-    assert_eq!(status(&scene), TaskStatus::Running);
-    scene.end(Verdict::Crashed);
     scene.now += 10_000;
     scene.decide(Signal::Tick);
     assert_eq!(status(&scene), TaskStatus::Waiting);
