@@ -246,3 +246,19 @@ fn an_agents_note_sets_no_failed_task_going() {
     let of_failed = |turn: &&Turn| turn.agent == failed;
     assert_eq!(scene.state.all::<Turn>().filter(of_failed).count(), 1);
 }
+
+#[test]
+fn an_answer_that_no_program_read_is_brought_again_whatever_ended_its_turn() {
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    scene.end(Verdict::Asked);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this one");
+    scene.begin();
+    assert!(scene.messages()[0].delivered.is_some());
+    scene.command(Command::StopAgent(agent(&scene)));
+    scene.end(Verdict::SessionUnknown);
+    assert_eq!(scene.messages()[0].delivered, None);
+    scene.command(Command::ResumeAgent(agent(&scene)));
+    assert_eq!(scene.turn().kind, TurnKind::Answer);
+}
