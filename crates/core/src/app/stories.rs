@@ -421,3 +421,19 @@ fn an_answer_comes_once_and_a_question_that_is_withdrawn_takes_none() {
     assert_eq!(late.cause.as_deref(), Some("its task was cancelled"));
     assert!(late.hint.is_some());
 }
+
+#[test]
+fn an_answer_that_no_program_read_is_brought_again_whatever_ended_its_turn() {
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    scene.end(Verdict::Asked);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this one");
+    scene.begin();
+    assert!(scene.messages()[0].delivered.is_some());
+    scene.command(Command::StopAgent(agent(&scene)));
+    scene.end(Verdict::SessionUnknown);
+    assert_eq!(scene.messages()[0].delivered, None);
+    scene.command(Command::ResumeAgent(agent(&scene)));
+    assert_eq!(scene.turn().kind, TurnKind::Answer);
+}
