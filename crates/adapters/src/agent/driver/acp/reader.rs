@@ -2,6 +2,7 @@
 //! unknown updates are normal. Decides strictly: only the answer to the prompt ends the turn, and only `end_turn` well.
 
 use std::collections::BTreeSet;
+use std::path::{Component, Path};
 
 use cw_core::ports::agents::{
     AgentEvent, Exit, LogLine, Permissions, ReplyTo, Stream, Tokens, Verdict,
@@ -313,7 +314,10 @@ impl Talk {
             // What `cw` itself offers acts under the agent's own token.
             _ if is_own_tool(call) => true,
             Permissions::Bypass => true,
-            Permissions::AcceptEdits => matches!(kind, "edit" | "read" | "search"),
+            Permissions::AcceptEdits => match kind {
+                "edit" => stays_in(&self.memo.cwd, call),
+                kind => matches!(kind, "read" | "search"),
+            },
             Permissions::Ask => false,
         } || self.memo.allow.iter().any(|allowed| allowed == kind);
         if given {
@@ -336,6 +340,18 @@ fn send(events: Vec<AgentEvent>, line: String) -> Reading {
         events,
         reaction: Some(Reaction::Send(line)),
     }
+}
+
+/// Whether every file that an edit names lies in this folder.
+fn stays_in(folder: &str, call: &Value) -> bool {
+    let input = &call["rawInput"];
+    let named = list(&call["locations"]).map(|place| text(place, "path"));
+    let named = named.chain([text(input, "file_path"), text(input, "path")]);
+    named.filter(|path| !path.is_empty()).all(|path| {
+        let path = Path::new(path);
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        !climbs && (path.is_relative() || path.starts_with(folder))
+    })
 }
 
 fn list_is_empty(value: &Value) -> bool {

@@ -127,6 +127,27 @@ fn kinds_of_tools_that_are_allowed_are_not_asked_for() {
 }
 
 #[test]
+fn an_edit_is_accepted_in_the_worktree_alone() {
+    let asked = |call: Value| {
+        let options = json!([{"kind": "allow_once", "optionId": "y"}]);
+        let request = json!({"id": 7, "method": "session/request_permission",
+            "params": {"options": options, "toolCall": call}});
+        let begun = [HELLO_ANSWER, SESSION_ANSWER, &request.to_string()];
+        let told = talk(&with(Permissions::AcceptEdits), &lines(&begun));
+        let asks = |event: &AgentEvent| matches!(event, AgentEvent::PermissionRequest { .. });
+        told.events.iter().any(asks)
+    };
+    let at = |path: &str| json!({"kind": "edit", "locations": [{"path": path}]});
+    assert!(!asked(at("/tree/src/a.rs")) && !asked(at("src/a.rs")));
+    for outside in ["/etc/passwd", "/treetop/a", "/tree/../etc/passwd", "../a"] {
+        assert!(asked(at(outside)), "{outside}");
+    }
+    assert!(asked(
+        json!({"kind": "edit", "rawInput": {"file_path": "/home/x"}})
+    ));
+}
+
+#[test]
 fn what_is_overheard_from_the_middle_is_told_and_the_past_is_not() {
     let chunk = |text: &str| {
         let update = json!({"sessionUpdate": "agent_message_chunk", "content": {"text": text}});
