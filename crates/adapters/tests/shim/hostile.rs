@@ -242,8 +242,10 @@ fn moved_away() {
         eprintln!("skipped: no group to move to");
         return;
     };
-    let script =
-        format!("(setsid sh -c 'echo $$ > {top}; exec sleep 1000' &); echo up; sleep 1000");
+    // Again and again: the shim puts whoever it sees at the start into the group.
+    let script = format!(
+        "(setsid sh -c 'while :; do echo $$ > {top}; sleep 0.05; done' &); echo up; sleep 1000"
+    );
     stop_traces(true, &script, 4, |world| {
         let group = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok();
         let shim = world.started_field("1", "shim_pid").unwrap();
@@ -253,7 +255,7 @@ fn moved_away() {
             let away = others
                 .filter_map(group)
                 .filter(|at| Some(at) != group(program).as_ref());
-            away.count() == 1
+            away.count() > 0
         });
     });
 }
