@@ -42,6 +42,10 @@ pub fn trials() -> Vec<Trial> {
             group_without_shim,
         ),
         trial(
+            "an_agent_whose_run_folder_was_deleted_is_ended",
+            folder_gone,
+        ),
+        trial(
             "stopping_what_has_ended_or_never_began_is_fine",
             nothing_to_stop,
         ),
@@ -238,8 +242,10 @@ fn moved_away() {
         eprintln!("skipped: no group to move to");
         return;
     };
-    let script =
-        format!("(setsid sh -c 'echo $$ > {top}; exec sleep 1000' &); echo up; sleep 1000");
+    // Again and again: the shim puts whoever it sees at the start into the group.
+    let script = format!(
+        "(setsid sh -c 'while :; do echo $$ > {top}; sleep 0.05; done' &); echo up; sleep 1000"
+    );
     stop_traces(true, &script, 4, |world| {
         let group = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok();
         let shim = world.started_field("1", "shim_pid").unwrap();
@@ -249,7 +255,7 @@ fn moved_away() {
             let away = others
                 .filter_map(group)
                 .filter(|at| Some(at) != group(program).as_ref());
-            away.count() == 1
+            away.count() > 0
         });
     });
 }
@@ -274,6 +280,18 @@ fn all_at_once() {
         let least = if round % 4 < 2 { 10 } else { 1 };
         stop_traces(round % 2 == 0, &script, least, |_| {});
     }
+}
+
+/// Nobody could ever stop what has no folder any more.
+fn folder_gone() {
+    let world = World::new();
+    let order = world.sh(
+        "1",
+        "trap '' INT TERM; (setsid sleep 1000 &); echo up; sleep 1000",
+    );
+    world.start_until(&order, "up");
+    std::fs::remove_dir_all(world.dir("1")).unwrap();
+    eventually("all are gone, the shim too", || world.traces().is_empty());
 }
 
 /// Without a shim and without its environment, only the group tells what belongs to the run.

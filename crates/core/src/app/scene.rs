@@ -147,9 +147,7 @@ impl Scene {
 
     /// The refusal of a command.
     pub(super) fn refuses(&mut self, command: Command) -> Refusal {
-        let signal = Signal::Command(command);
-        let decided = decide(&mut self.state, signal, Timestamp(self.now), &mut self.ids);
-        decided.map(|_| ()).unwrap_err()
+        self.refused(Signal::Command(command))
     }
 
     pub(super) fn perform(&mut self, word: &str, outcome: Outcome) {

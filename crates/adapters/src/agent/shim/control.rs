@@ -76,16 +76,15 @@ impl Control {
         }
     }
 
-    /// Waits until somebody wants the program stopped or it has ended; gives whether to stop it.
-    pub(super) fn wait_for_stop(&self) -> bool {
-        let mut facts = self.lock();
-        while facts.stop.is_none() && !facts.ended {
-            facts = self
-                .changed
-                .wait(facts)
-                .unwrap_or_else(PoisonError::into_inner);
+    /// Waits until somebody wants the program stopped or it has ended; gives whether to stop it. It
+    /// is stopped too once `abandoned`, which is asked every `look`.
+    pub(super) fn wait_for_stop(&self, look: Duration, abandoned: impl Fn() -> bool) -> bool {
+        while !self.wait(look, |facts| facts.stop.is_some() || facts.ended) {
+            if abandoned() {
+                self.ask_stop("abandoned");
+            }
         }
-        !facts.ended
+        !self.facts().ended
     }
 
     /// Asks for a stop; the first reason stays.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 
 use super::super::order::ShimOrder;
 use super::super::procs;
-use super::super::run_folder::{ExitRecord, STARTED, StartedRecord, log_name};
+use super::super::run_folder::{ExitRecord, LOCK, STARTED, StartedRecord, log_name};
 use super::super::spawn;
 use super::cgroup::Cgroup;
 use super::control::Control;
@@ -28,6 +28,9 @@ use super::{Journal, STACK, interrupt, make_tmp, open_socket, os, put, report, t
 /// How long the keepers may go on once nobody is left who could write: somebody outside the tree
 /// may hold the other end.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How often the run folder is looked for.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Tries to write the record, with a pause of a fifth of a second between them.
 const RECORD_TRIES: u32 = 3000;
@@ -201,9 +204,14 @@ fn take_in(control: &Control, group: Option<&Cgroup>, pid: u32) {
     }
 }
 
+/// Whether the run folder was deleted: nobody can find the run then, to stop it or to take its work.
+fn is_abandoned() -> bool {
+    matches!(Path::new(LOCK).try_exists(), Ok(false))
+}
+
 /// Interrupt, terminate, kill: each after the patience for the one before.
 fn stop_when_asked(control: &Control, pid: u32, grace: [Duration; 2], group: Option<&Cgroup>) {
-    if !control.wait_for_stop() {
+    if !control.wait_for_stop(LOOK, is_abandoned) {
         return;
     }
     interrupt(control, pid);
@@ -266,8 +274,7 @@ fn write_down(record: &mut ExitRecord, journal: &Journal) {
     for attempt in 0..RECORD_TRIES {
         match write_exit(record) {
             Ok(()) => return,
-            // The run's folder was deleted: there is nobody to tell.
-            Err(_) if std::fs::metadata(".").is_ok_and(|here| here.nlink() == 0) => return,
+            Err(_) if is_abandoned() => return,
             Err(err) if attempt == 0 => journal.note(&format!("no record yet: {err}")),
             Err(_) => {}
         }
