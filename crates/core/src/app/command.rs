@@ -220,7 +220,13 @@ fn resume_agent(tx: &mut Txn, id: AgentId) -> Result<Reply, Refusal> {
             tx.tell("agent.resumed", About::Agent(id), []);
             Ok(Reply::Task(agent.task))
         }
-        TaskState::Failed | TaskState::Cancelled => task::retry(tx, agent.task),
+        TaskState::Failed
+        | TaskState::Cancelled
+        | TaskState::Todo {
+            not_before: Some(_),
+        } => task::retry(tx, agent.task),
+        // It goes on as soon as it has a place and what it waits for.
+        TaskState::Todo { not_before: None } => Ok(Reply::Task(agent.task)),
         TaskState::Working if tx.state().index().asks(agent.task) => Err(Refusal::state(format!(
             "agent '{}' waits for an answer",
             agent.name

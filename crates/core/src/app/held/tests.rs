@@ -4,6 +4,7 @@ use super::super::scene::{Scene, oid};
 use super::*;
 use crate::app::{Outcome, Prospect, Sight, Signal, StartFacts, decide, prospect};
 use crate::domain::config::Config;
+use crate::domain::hierarchy::TaskState;
 use crate::domain::ids::AgentId;
 use crate::domain::status::{AgentStatus, TaskStatus, agent_status};
 use crate::domain::time::Timestamp;
@@ -210,6 +211,21 @@ fn a_turn_that_lacks_its_values_goes_back_in_line_with_its_mail() {
     scene.command(passing(Command::ResumeAgent(AgentId(2))));
     scene.begin();
     assert_eq!(scene.turn().prompt, "use tabs");
+}
+
+#[test]
+fn an_agent_that_is_resumed_while_its_task_waits_for_another_attempt_gets_its_values() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    scene.end(Verdict::Crashed);
+    assert!(matches!(
+        task(&scene, 1).state,
+        TaskState::Todo {
+            not_before: Some(_)
+        }
+    ));
+    scene.command(passing(Command::ResumeAgent(AgentId(2))));
+    assert_eq!(status(&scene), TaskStatus::Running);
 }
 
 #[test]
