@@ -216,10 +216,11 @@ fn assert_nowhere(stage: &Stage) {
 #[test]
 fn agents_wait_for_keys_that_a_restart_lost_and_nobody_finds_them() {
     let stage = keyed();
-    let go = stage.tools.join("go");
+    let (begun, go) = (stage.tools.join("begun"), stage.tools.join("go"));
     let step = |file: &str| format!("printf %s \"$KEY\" | cksum > {file}\n");
     let plan = stage.plan(&format!(
-        "# Keys\n#### First\n\nwhile [ ! -e {} ]; do sleep 0.05; done\n{}\n#### Second\n\n{}",
+        "# Keys\n#### First\n\ntouch {}; while [ ! -e {} ]; do sleep 0.05; done\n{}\n#### Second\n\n{}",
+        begun.display(),
         go.display(),
         step("first"),
         step("second")
@@ -232,7 +233,7 @@ fn agents_wait_for_keys_that_a_restart_lost_and_nobody_finds_them() {
     };
     let told = with_key(&["initiative", "start", "keys"]);
     assert!(told.contains("start without: OTHER"), "{told}");
-    stage.wait_for("first", "running");
+    stage.wait("the program", || begun.exists().then_some(()));
     assert_nowhere(&stage);
     let pid = stage.server_pid().and_then(Pid::from_raw).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
