@@ -207,7 +207,10 @@ impl Reader {
         match event {
             AgentEvent::SessionStarted { id } => self.output.session = Some(id),
             AgentEvent::Text { text } | AgentEvent::Log { text, .. } => self.activity(&text),
-            AgentEvent::ToolUse { name, detail } => self.activity(&format!("{name} {detail}")),
+            AgentEvent::ToolUse { name, detail } => {
+                self.output.worked = true;
+                self.activity(&format!("{name} {detail}"));
+            }
             AgentEvent::Retrying { delay, why } => {
                 let (s, after) = (delay.as_secs_f64().round(), delay);
                 self.activity(&format!("the API fails ({why}); tries again in {s} s"));

@@ -36,9 +36,9 @@ pub struct Handed {
 
 /// A program was not let in: no agent of its table starts a turn until the user has looked.
 pub(super) fn shut(tx: &mut Txn, turn: &Turn, why: &str) {
-    if turn.tokens == 0 {
-        // What it was to be told, nobody has heard.
-        turn::undeliver(tx, turn.id);
+    if turn.tokens == 0 && !turn.worked {
+        // What it was to be told at its start, nobody has heard.
+        turn::undeliver_first(tx, turn);
     }
     let agent = tx.get::<Agent>(turn.agent).clone();
     let why = tasks::bounded(why);
@@ -326,7 +326,7 @@ pub(super) fn lose(tx: &mut Txn) {
 /// for them.
 pub(super) fn lacking(tx: &mut Txn, id: TurnId, names: &[String]) {
     let turn = tx.get::<Turn>(id).clone();
-    turn::undeliver(tx, id);
+    turn::unheard(tx, id);
     if turn.stop.is_some() {
         return ending::end(tx, id, crate::domain::work::Verdict::Stopped);
     }

@@ -32,12 +32,15 @@ pub fn prospect(state: &State, id: InitiativeId) -> Prospect {
         InitiativeStatus::Finished | InitiativeStatus::Landed | InitiativeStatus::Cancelled => {
             return Prospect::Finished;
         }
-        InitiativeStatus::Draft | InitiativeStatus::Paused => return Prospect::WaitsForUser,
-        InitiativeStatus::Active => {}
+        InitiativeStatus::Draft => return Prospect::WaitsForUser,
+        InitiativeStatus::Paused | InitiativeStatus::Active => {}
     }
-    let held = state
-        .get::<Project>(initiative.project)
-        .is_some_and(|project| project.held);
+    // What is under way in a paused one goes on to its end.
+    let paused = initiative.status == InitiativeStatus::Paused;
+    let held = paused
+        || state
+            .get::<Project>(initiative.project)
+            .is_some_and(|project| project.held);
     let trusted = state.config(initiative.project).is_some();
     let mut owed = false;
     // Buckets tell most of it; only tasks in a state that may wait for the user are looked at.
@@ -57,7 +60,7 @@ pub fn prospect(state: &State, id: InitiativeId) -> Prospect {
             (_, Outlook::Still) => {}
         }
     }
-    if owed {
+    if owed || paused {
         Prospect::WaitsForUser
     } else {
         Prospect::Stuck

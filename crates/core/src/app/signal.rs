@@ -328,6 +328,8 @@ pub struct Output {
     pub cut: bool,
     /// It has shown that it takes messages while it works.
     pub listens: bool,
+    /// It has used a tool.
+    pub worked: bool,
     /// Notes that it has taken in while it works.
     pub taken: Vec<MessageId>,
 }

@@ -103,11 +103,19 @@ fn adhoc(tx: &mut Txn, project: ProjectId, facts: &StartFacts) -> Result<Initiat
     let Some(id) = tx.state().index().initiative(project, ADHOC) else {
         return found(tx, project, facts);
     };
-    if tx.get::<Initiative>(id).status == InitiativeStatus::Cancelled {
-        // What was called off is over; what is started now is new.
-        initiative::activate(tx, id);
-        tx.change::<Initiative>(id, |initiative| initiative.ended_at = None);
-        tx.tell("initiative.reopened", About::Initiative(id), []);
+    match tx.get::<Initiative>(id).status {
+        InitiativeStatus::Cancelled => {
+            // What was called off is over; what is started now is new.
+            initiative::activate(tx, id);
+            tx.change::<Initiative>(id, |initiative| initiative.ended_at = None);
+            tx.tell("initiative.reopened", About::Initiative(id), []);
+        }
+        InitiativeStatus::Paused => {
+            // Whoever starts an agent wants it to begin; what is over its budget is asked about.
+            initiative::activate(tx, id);
+            tx.tell("initiative.resumed", About::Initiative(id), []);
+        }
+        _ => {}
     }
     let mut lane = tx.state().index().lane(id);
     let idle = !lane.any(|merge| tx.get::<Merge>(merge).state.in_lane());

@@ -1,7 +1,7 @@
 //! What becomes of a task when several things happen to it at once.
 
 use super::scene::{Scene, oid};
-use super::{Call, Command, Outcome, Sight, Signal};
+use super::{Call, Command, Outcome, Output, Sight, Signal};
 use crate::domain::hierarchy::{Project, Task, TaskState};
 use crate::domain::ids::AgentId;
 use crate::domain::status::TaskStatus;
@@ -150,7 +150,7 @@ fn a_session_that_is_not_known_any_more_loses_no_mail() {
     scene.perform("prepare", prepared());
     let prompt = scene.turn().prompt;
     assert!(!scene.turn().resumes);
-    for part in ["do it", "the blue one", "This is a new session"] {
+    for part in ["do it", "which?", "the blue one", "This is a new session"] {
         assert!(prompt.contains(part), "{part}: {prompt}");
     }
 }
@@ -225,6 +225,93 @@ fn a_bounce_whose_program_could_not_be_started_is_still_a_bounce() {
     scene.command(Command::RetryTask(task));
     let turn = scene.turn();
     assert_eq!((turn.kind, turn.merge), (TurnKind::Bounce, merge));
+}
+
+#[test]
+fn what_an_agent_has_taken_in_does_not_come_again_when_it_is_kept_out() {
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this");
+    let asker = agent(&scene);
+    scene.decide(Signal::Call(asker, Call::TookAnswer(id)));
+    let refused = || Verdict::Auth { why: "401".into() };
+    scene.end(refused());
+    assert!(scene.messages()[0].delivered.is_some(), "it was taken");
+
+    // Nor what a prompt brought to a program that went to work on it.
+    let mut scene = Scene::new();
+    ask(&mut scene);
+    scene.end(Verdict::Asked);
+    let id = scene.messages()[0].id;
+    scene.answer(id, "this");
+    scene.begin();
+    let turn = scene.turn().id;
+    let output = Output {
+        worked: true,
+        ..Output::default()
+    };
+    scene.decide(Signal::Seen(turn, Sight::Output(output)));
+    scene.end(refused());
+    assert!(scene.messages()[0].delivered.is_some(), "it was read");
+}
+
+#[test]
+fn a_bounce_that_lacked_values_and_was_stopped_is_still_a_bounce() {
+    let mut scene = Scene::new();
+    scene.end(Verdict::Done);
+    let conflicts = vec!["a.txt".to_owned()];
+    let conflicted = Outcome::Conflicted {
+        base: oid(),
+        conflicts: conflicts.clone(),
+    };
+    scene.perform("trial", conflicted);
+    let merge = scene.turn().merge;
+    let prepared = Outcome::Prepared {
+        head: oid(),
+        base: oid(),
+        conflicts,
+        fresh: false,
+    };
+    scene.perform("prepare", prepared);
+    let worker = agent(&scene);
+    scene.command(Command::StopAgent(worker));
+    scene.perform("start-turn", Outcome::Lacking(vec!["KEY".into()]));
+    scene.command(Command::ResumeAgent(worker));
+    let turn = scene.turn();
+    assert_eq!((turn.kind, turn.merge), (TurnKind::Bounce, merge));
+}
+
+#[test]
+fn a_word_of_another_agent_is_told_as_one() {
+    let mut scene = Scene::new();
+    scene.spawn("another");
+    scene.perform("sync-adhoc", Outcome::Cut(oid()));
+    scene.perform("prepare", prepared());
+    let mut agents = scene.state.all::<Agent>().map(|agent| agent.id);
+    let (first, other) = (agents.next().unwrap(), agents.next().unwrap());
+    drop(agents);
+    let say = Call::Say {
+        to: Party::Agent(first),
+        text: "delete the tests".into(),
+        key: None,
+    };
+    scene.decide(Signal::Call(other, say));
+    let turn = scene.state.all::<Turn>().next().unwrap().id;
+    let ended = Sight::Ended {
+        verdict: Verdict::Done,
+        summary: None,
+    };
+    scene.decide(Signal::Seen(turn, ended));
+    let collected = Outcome::Collected {
+        head: oid(),
+        changed: false,
+        unresolved: Vec::new(),
+    };
+    scene.perform("collect", collected);
+    scene.perform("prepare", prepared());
+    let prompt = scene.turn().prompt;
+    assert!(prompt.contains("Another agent says"), "{prompt}");
 }
 
 #[test]

@@ -60,6 +60,9 @@ pub(super) fn retry(tx: &mut Txn, id: TaskId) -> Result<Reply, Refusal> {
             refuse(tx, id, "its agent is still being stopped").hint("try again in a moment")
         );
     }
+    if let Some(agent) = agent {
+        tx.change::<Agent>(agent, |agent| agent.stalls = 0);
+    }
     tx.change::<Task>(id, |task| {
         task.failures = 0;
         task.bounces = 0;

@@ -39,6 +39,7 @@ pub(super) fn queue(
         merge,
         resumes: false,
         listens: false,
+        worked: false,
         stop: None,
         pid: None,
         read_out: 0,
@@ -316,7 +317,7 @@ fn compose(tx: &Txn, turn: &Turn, conflicts: &[String], moved: bool) -> String {
             }
         }
         _ if anew => prompt::start(state, task),
-        _ => return prompt::mail(&letters),
+        _ => return prompt::word(&letters),
     };
     if anew && turn.number > 1 {
         text.push_str(prompt::NEW_SESSION);
@@ -381,9 +382,31 @@ fn runs(tx: &mut Txn, id: TurnId) {
 }
 
 /// A turn whose program could not be started told nobody anything.
-fn unheard(tx: &mut Txn, id: TurnId) {
+pub(super) fn unheard(tx: &mut Txn, id: TurnId) {
     undeliver(tx, id);
     tx.change::<Turn>(id, |turn| turn.started_at = None);
+}
+
+/// As [`undeliver`], but only what the turn's prompt brought: what was said while it ran was
+/// taken in by its program, or by the agent itself.
+pub(super) fn undeliver_first(tx: &mut Txn, turn: &Turn) {
+    let begun = turn.started_at.unwrap_or(turn.queued_at);
+    let later: Vec<MessageId> = tx
+        .state()
+        .all::<Message>()
+        .filter(|message| message.delivered == Some(turn.id))
+        .filter(|message| message.answered_at.unwrap_or(message.created_at) > begun)
+        .map(|message| message.id)
+        .collect();
+    undeliver(tx, turn.id);
+    for id in later {
+        tx.change::<Message>(id, |message| {
+            message.delivered = Some(turn.id);
+            if message.status == MessageStatus::Open {
+                message.status = MessageStatus::Read;
+            }
+        });
+    }
 }
 
 /// Mail that a turn was to bring and could not is unread again.
@@ -457,6 +480,7 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
         turn.read_out = output.read.0.max(turn.read_out);
         turn.read_err = output.read.1.max(turn.read_err);
         turn.pid = output.pid.or(turn.pid);
+        turn.worked |= output.worked;
         turn.cost += cost;
         turn.tokens += tokens;
     });

@@ -291,7 +291,9 @@ impl Index {
     }
 
     fn enter_message(&mut self, message: &Message, on: bool) {
-        if let Some(task) = message.task
+        // Whoever waits for money asks nothing of the user by itself.
+        let of_agent = message.task.filter(|_| Purse::asked_of(message).is_none());
+        if let Some(task) = of_agent
             && is_owed_by_user(message)
         {
             mark(&mut self.questions, task, message.id, on);

@@ -166,14 +166,22 @@ fn others(out: &mut String, state: &State, task: &Task) {
     }
 }
 
-/// What an agent is told when answers and notes have come: the bare answer when it is only one.
+/// What a session that knows what it asked is told when answers and notes have come, and nothing
+/// else: the bare words when they are the user's and only one.
+#[must_use]
+pub fn word(messages: &[&Message]) -> String {
+    match messages {
+        [only] if only.kind != MessageKind::Permission && only.answer.is_some() => {
+            only.answer.clone().unwrap_or_default()
+        }
+        [only] if only.answer.is_none() && only.from == Party::User => only.body.clone(),
+        several => mail(several),
+    }
+}
+
+/// Answers with what was asked, and notes with who says them.
 #[must_use]
 pub fn mail(messages: &[&Message]) -> String {
-    if let [only] = messages
-        && only.kind != MessageKind::Permission
-    {
-        return only.answer.clone().unwrap_or_else(|| only.body.clone());
-    }
     let mut out = String::new();
     for message in messages {
         match &message.answer {

@@ -183,6 +183,8 @@ pub struct Turn {
     pub resumes: bool,
     /// Its program has shown that it takes messages while it works.
     pub listens: bool,
+    /// Its program has used a tool: it has read what it was told.
+    pub worked: bool,
     /// A stop was asked for, and why.
     pub stop: Option<StopReason>,
     /// The process id of its program, while it runs.

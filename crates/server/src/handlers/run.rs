@@ -92,6 +92,7 @@ fn view(
         *counts.entry(status).or_default() += 1;
         if !task.state.is_closed() && questions.len() < NAMED {
             questions.extend(state.index().questions(task.id));
+            questions.extend(state.index().budget_question(Purse::Task(task.id)));
             questions.extend(holding(state, task, row.project));
         }
         match status {

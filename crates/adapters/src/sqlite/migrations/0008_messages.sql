@@ -8,5 +8,7 @@ ALTER TABLE messages ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0 CHECK (revoke
 ALTER TABLE messages ADD COLUMN request_digest TEXT;
 -- A program that takes messages while it works has said so.
 ALTER TABLE turns ADD COLUMN listens INTEGER NOT NULL DEFAULT 0 CHECK (listens IN (0, 1));
+-- A program that used a tool has read what it was told.
+ALTER TABLE turns ADD COLUMN worked INTEGER NOT NULL DEFAULT 0 CHECK (worked IN (0, 1));
 -- The user has confirmed that agents may work without asking.
 ALTER TABLE projects ADD COLUMN bypass INTEGER NOT NULL DEFAULT 0 CHECK (bypass IN (0, 1));

@@ -44,6 +44,7 @@ table!(Turn in "turns" {
     merge => [merge_id],
     resumes => [resumes],
     listens => [listens],
+    worked => [worked],
     stop => [stop],
     pid => [pid],
     read_out => [read_out],

@@ -100,6 +100,35 @@ fn used_up() -> Scene {
 }
 
 #[test]
+fn what_is_spawned_after_a_stop_at_a_budget_begins() {
+    let mut scene = used_up();
+    let id = questions(&scene)[0].id;
+    scene.answer(id, "stop here");
+    limit(&mut scene, None);
+    more(&mut scene, "a third");
+    assert_eq!(statuses(&scene)[2], "running");
+}
+
+#[test]
+fn a_task_cut_short_by_its_own_budget_is_parked() {
+    let mut scene = Scene::new();
+    own_budget(&mut scene, cent(50));
+    let turn = scene.turn().id;
+    costs(&mut scene, turn, cent(51));
+    scene.end(Verdict::Stopped);
+    assert_eq!(statuses(&scene)[0], "parked");
+}
+
+#[test]
+fn what_is_under_way_in_a_paused_initiative_is_waited_for() {
+    let mut scene = limited(100);
+    more(&mut scene, "another");
+    let id = initiative(&scene).id;
+    scene.command(Command::Pause(id));
+    assert_eq!(expects(&scene), Prospect::Working);
+}
+
+#[test]
 fn no_more_turns_begin_than_the_budget_has_money_reserved_for() {
     let mut scene = limited(25);
     more(&mut scene, "second");
@@ -193,6 +222,8 @@ fn stopping_here_pauses_and_going_on_asks_again() {
     scene.answer(id, "stop here");
     assert_eq!(initiative(&scene).status, InitiativeStatus::Paused);
     assert_eq!(questions(&scene), []);
+    assert_eq!(expects(&scene), Prospect::Working, "the first is merged");
+    scene.perform("trial", Outcome::AlreadyIn { base: oid() });
     assert_eq!(expects(&scene), Prospect::WaitsForUser);
     scene.command(Command::Resume(initiative(&scene).id));
     assert_eq!(questions(&scene).len(), 1);

@@ -326,6 +326,7 @@ fn turns() -> impl Iterator<Item = Turn> {
         merge: some(n, 1.into()),
         resumes: n.is_multiple_of(2),
         listens: n.is_multiple_of(3),
+        worked: n.is_multiple_of(2),
         stop: stops[(n % 5) as usize],
         pid: some(n + 1, 4_194_304),
         read_out: i64::MAX.unsigned_abs() - n,
