@@ -22,6 +22,8 @@ use tokio::sync::{oneshot, watch};
 
 /// The most signals that share one transaction.
 const BATCH: usize = 512;
+/// Time that passed unseen for longer than this was slept through.
+const SLEPT: Duration = Duration::from_secs(60);
 /// How often turns under way are looked at for timeouts.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -239,7 +241,13 @@ impl Desk {
     }
 
     fn tick(&mut self, round: &mut Round) {
-        self.ticked_at = self.parts.clock.now();
+        let now = self.parts.clock.now();
+        // While an agent works time is looked at every second; where a minute is missing, the
+        // machine slept or stood still.
+        if now.since(self.ticked_at) > SLEPT {
+            self.decide(round, Signal::Woke, None);
+        }
+        self.ticked_at = now;
         self.decide(round, Signal::Tick, None);
     }
 

@@ -249,7 +249,8 @@ fn overdue(tx: &Txn, id: TurnId) -> Option<StopReason> {
     let agent = tx.get::<Agent>(turn.agent);
     let config = tx.state().config(agent.project)?;
     let own = tx.get::<Task>(turn.task).spec.timeout.map(Duration::from);
-    let silent_since = agent.last_output_at.unwrap_or(started).max(started);
+    let heard = agent.last_output_at.unwrap_or(started).max(started);
+    let silent_since = heard.max(tx.state().watched_since());
     let late = if tx.now.since(started) > own.unwrap_or(config.turn_timeout) {
         Some(StopReason::Timeout)
     } else if tx.now.since(silent_since) > config.stall + TOLD_WITHIN {

@@ -92,7 +92,12 @@ fn route(tx: &mut Txn, signal: Signal) -> Result<Reply, Refusal> {
             turn::seen(tx, turn, sight);
             Ok(Reply::Done)
         }
+        Signal::Woke => {
+            tx.watch_anew();
+            Ok(Reply::Done)
+        }
         Signal::Started => {
+            tx.watch_anew();
             held::lose(tx);
             dispatch::pick_up(tx);
             Ok(Reply::Done)

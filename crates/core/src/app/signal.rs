@@ -19,6 +19,8 @@ use super::held::Handed;
 pub enum Signal {
     /// The server has started: what was under way is picked up.
     Started,
+    /// The machine slept, and the server with it: nobody was watched meanwhile.
+    Woke,
     /// Time has passed.
     Tick,
     /// The user, or a tool on the user's behalf, wants something.

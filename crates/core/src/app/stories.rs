@@ -107,6 +107,19 @@ fn who_waited_for_an_answer_is_not_silent_since_before_it() {
 }
 
 #[test]
+fn nobody_is_silent_while_nobody_listens() {
+    for signal in [Signal::Started, Signal::Woke] {
+        let mut scene = Scene::new();
+        scene.now += 20 * MINUTE;
+        scene.decide(signal);
+        pass(&mut scene, 1);
+        assert_eq!(scene.turn().stop, None);
+        pass(&mut scene, 20);
+        assert_eq!(scene.turn().stop, Some(StopReason::Stalled));
+    }
+}
+
+#[test]
 fn a_question_outlives_the_crash_of_its_agent() {
     let mut scene = Scene::new();
     ask(&mut scene);

@@ -11,6 +11,7 @@ use super::ids::{
     AgentId, EffectId, InitiativeId, MergeId, MessageId, PhaseId, PlanId, ProjectId, TaskId, TurnId,
 };
 use super::index::Index;
+use super::time::Timestamp;
 use super::work::{Agent, Merge, Message, Turn};
 
 /// A kind of row.
@@ -132,6 +133,9 @@ pub struct State {
     /// The highest id of an effect so far. Effects go away, and an outcome that comes late must
     /// not meet another effect under the id of its own.
     last_effect: u64,
+    /// Since when agents have been watched without a break. Nobody's silence counts from before:
+    /// a server that was away, or a machine that slept, heard nothing.
+    watched_since: Timestamp,
 }
 
 impl PartialEq for State {
@@ -212,6 +216,16 @@ impl State {
     /// again from the trusted text.
     pub fn set_config(&mut self, project: ProjectId, config: Arc<Config>) {
         self.configs.insert(project, config);
+    }
+
+    /// Since when agents have been watched without a break.
+    #[must_use]
+    pub fn watched_since(&self) -> Timestamp {
+        self.watched_since
+    }
+
+    pub(crate) fn watch_anew(&mut self, now: Timestamp) {
+        self.watched_since = now;
     }
 
     /// Puts a row and gives back the one that stood there.

@@ -81,6 +81,12 @@ impl<'s> Txn<'s> {
         self.state
     }
 
+    /// Agents are watched from now on: what was before, nobody saw. It is a fact of the process, not
+    /// of the store, and is not undone.
+    pub fn watch_anew(&mut self) {
+        self.state.watch_anew(self.now);
+    }
+
     /// The source of ids and chance.
     pub fn ids(&mut self) -> &mut dyn Ids {
         self.ids
