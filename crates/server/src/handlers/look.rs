@@ -54,8 +54,11 @@ pub(super) async fn attach(app: Arc<App>, input: Target) -> Result<Attached, Fau
             .hint(format!("`cw agent stop {name}`, then try again")));
     }
     let Some(session) = found.session.clone() else {
-        return Err(refused(format!("agent '{name}' has no session yet"))
-            .hint(format!("`cw agent show {name}` tells how it stands")));
+        let what = match found.kind.as_str() {
+            "script" => format!("agent '{name}' is a script, which keeps no session"),
+            _ => format!("agent '{name}' has no session yet"),
+        };
+        return Err(refused(what).hint(format!("`cw agent log {name}` shows what it did")));
     };
     let words = {
         let (program, session) = (found.program.clone(), session.clone());
