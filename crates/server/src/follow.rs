@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cw_core::app::{Asked, Output, Retrying, Sight, Signal, Want};
 use cw_core::domain::ids::{MessageId, TurnId};
-use cw_core::domain::money::Usd;
+use cw_core::domain::money::{Usd, add_tokens};
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::Verdict;
 use cw_core::ports::agents::{
@@ -222,7 +222,7 @@ impl Reader {
             }
             AgentEvent::Usage { micro_usd, tokens } => {
                 self.output.cost += Usd(micro_usd);
-                self.output.tokens += tokens.total();
+                self.output.tokens = add_tokens(self.output.tokens, tokens.total());
             }
             AgentEvent::Question {
                 reply,

@@ -9,6 +9,7 @@ use cw_core::domain::effect::{EffectKind, LandMode};
 use cw_core::domain::held;
 use cw_core::domain::hierarchy::{Initiative, Project, Task, TaskState};
 use cw_core::domain::ids::{AgentId, InitiativeId, MergeId, MessageId, ProjectId, TaskId, TurnId};
+use cw_core::domain::money::add_tokens;
 use cw_core::domain::oid::Oid;
 use cw_core::domain::prompt;
 use cw_core::domain::state::State;
@@ -164,7 +165,7 @@ pub fn work(state: &State, places: &Places, kind: EffectKind, now: Timestamp) ->
         }),
         EffectKind::StopTurn(id) => Some(stop(state, id)),
         EffectKind::Reply(id) => reply(state, id),
-        EffectKind::Pass(id) => pass(state, id).map(Work::Pass),
+        EffectKind::Pass(id) => pass(state, id),
         EffectKind::Collect(id) => collect(state, places, id, now),
         EffectKind::Trial(id) => trial(state, id),
         EffectKind::Gate(id) => gate(state, places, id),
@@ -349,7 +350,7 @@ fn billed(state: &State, turn: &Turn) -> Billed {
     // The session was begun by the last turn that resumed none.
     let begun = before.find(|one| {
         sum.cost += one.cost;
-        sum.tokens += one.tokens;
+        sum.tokens = add_tokens(sum.tokens, one.tokens);
         !one.resumes && one.started_at.is_some()
     });
     if turn.resumes && begun.is_some() {
@@ -411,15 +412,19 @@ fn stop(state: &State, id: TurnId) -> Work {
     Work::Stop(RunId::from(id), why)
 }
 
-fn pass(state: &State, id: MessageId) -> Option<PassWork> {
+fn pass(state: &State, id: MessageId) -> Option<Work> {
     let message = state.get::<Message>(id)?;
+    if message.delivered.is_some() {
+        // Its agent has read it by itself meanwhile.
+        return Some(Work::Nothing(Outcome::Done));
+    }
     let turn = state.get::<Turn>(message.passed?)?;
-    Some(PassWork {
+    Some(Work::Pass(PassWork {
         run: RunId::from(turn.id),
         kind: state.get::<Agent>(turn.agent)?.kind.clone(),
         number: id.0,
         text: prompt::note(message),
-    })
+    }))
 }
 
 fn reply(state: &State, id: MessageId) -> Option<Work> {

@@ -147,10 +147,10 @@ pub(super) fn pass(tx: &mut Txn, names: &[String], inner: Command) -> Result<Rep
         handed = waiting(tx, project, names, logins);
     }
     if let Some(task) = single(tx, &inner) {
+        // All that its agent wants, and not only what it has lost.
         let owner = Owner::Task(task);
-        if !handed.iter().any(|one: &Handed| one.owner == owner) {
-            handed.push(some(owner, wanted_by(tx, task, names)));
-        }
+        handed.retain(|one: &Handed| one.owner != owner);
+        handed.push(some(owner, wanted_by(tx, task, names)));
     }
     handed.retain(|one| !one.names.is_empty());
     for one in &handed {
@@ -356,18 +356,80 @@ pub(super) fn tell_of_losses(tx: &mut Txn) {
         if names.is_empty() {
             continue;
         }
-        let names = names.join(", ");
-        let body = format!(
-            "The values of {names} were kept in the server's memory only and went with its \
-             restart. The agents that were given them start no turn without: run `cw resume` \
-             (or run, spawn or start something) in a shell that has them set."
-        );
         let draft = Draft {
             about: Some(Quandary::Values),
-            ..question(project, body, &[ANSWER_WITHOUT])
+            ..question(project, of_losses(&names), &[ANSWER_WITHOUT])
         };
         ask(tx, draft);
     }
+}
+
+fn of_losses(names: &[String]) -> String {
+    let names = names.join(", ");
+    format!(
+        "The values of {names} were kept in the server's memory only and went with its \
+         restart. The agents that were given them start no turn without: run `cw resume` \
+         (or run, spawn or start something) in a shell that has them set."
+    )
+}
+
+/// Takes back questions of this module that nothing waits for any more, and those about other
+/// values than are missed now. Costs nothing while none is open.
+pub(super) fn withdraw(tx: &mut Txn) {
+    let state = tx.state();
+    let mut idle: Vec<MessageId> = Vec::new();
+    for project in state.all::<Project>().map(|row| row.id) {
+        if state.config(project).is_none() {
+            continue;
+        }
+        let asked = state.index().values_asked(project);
+        idle.extend(asked.filter(|id| !is_missed(tx, project, *id)));
+        let logins = state.index().holds_of(project);
+        idle.extend(logins.filter(|id| !holds_any(tx, project, *id)));
+    }
+    for id in idle {
+        let project = tx.get::<Message>(id).project;
+        tx.change::<Message>(id, |message| message.status = MessageStatus::Read);
+        tx.tell(
+            "message.withdrawn",
+            About::Project(project),
+            [("message", id.0.into())],
+        );
+    }
+}
+
+/// Whether what is missed is what a question names, and something waits for it.
+fn is_missed(tx: &Txn, project: ProjectId, question: MessageId) -> bool {
+    let state = tx.state();
+    let names = held::missed(state, project);
+    if names.is_empty() || of_losses(&names) != tx.get::<Message>(question).body {
+        return false;
+    }
+    // What waits for a login as well shows only once that is settled.
+    state.index().holds(project) || {
+        let mut losers = held::losers(state, project).into_iter();
+        losers.any(|(owner, _)| match owner {
+            // What is not begun stands at the end.
+            Owner::Initiative(id) => state
+                .tasks_of(id)
+                .rev()
+                .any(|task| held::starves(state, task)),
+            Owner::Task(id) => held::starves(state, tx.get::<Task>(id)),
+        })
+    }
+}
+
+/// Whether an agent of the table that a question holds has, or may get, something to do.
+fn holds_any(tx: &Txn, project: ProjectId, question: MessageId) -> bool {
+    let state = tx.state();
+    let table = tx.get::<Message>(question).holds.clone();
+    let mut open = state
+        .all::<Initiative>()
+        .filter(|row| row.project == project && row.is_open());
+    open.any(|row| {
+        let mut tasks = state.tasks_of(row.id).rev();
+        tasks.any(|task| !task.state.is_closed() && held::table(state, task) == table)
+    })
 }
 
 /// The projects where something waits for values and nobody was told.

@@ -235,6 +235,11 @@ pub(super) fn say(
     let reader = known(&to);
     let by_user = from == Party::User;
     if let Some(reader) = reader {
+        if from == to {
+            return Err(Refusal::usage("a note to oneself is of no use")
+                .because("its only effect would be another turn")
+                .hint("`cw progress TEXT` tells the user what you are at"));
+        }
         would_read(tx, reader, &from)?;
     }
     let id = put(
@@ -462,6 +467,7 @@ pub(super) fn took(tx: &mut Txn, reader: AgentId, id: MessageId) -> Result<Reply
             }
         }
     });
+    note::drop_pass(tx, reader, id);
     Ok(Reply::Message(id))
 }
 

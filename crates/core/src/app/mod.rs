@@ -70,6 +70,7 @@ pub fn decide(
         Ok(reply) => {
             lane::run(&mut tx);
             dispatch::run(&mut tx);
+            held::withdraw(&mut tx);
             held::tell_of_losses(&mut tx);
             Ok((reply, tx.finish()))
         }

@@ -52,12 +52,24 @@ pub(super) fn passed(tx: &mut Txn, effect: &Effect, id: MessageId, outcome: Outc
         if passing && dispatch::try_later(tx, effect, &why) {
             return;
         }
-        tx.change::<Message>(id, |message| message.passed = None);
+        // What may have come through all the same is believed when the program says that it did.
+        if !passing {
+            tx.change::<Message>(id, |message| message.passed = None);
+        }
         tx.change::<Turn>(turn, |turn| turn.listens = false);
     }
     tx.done(effect.id);
     let agent = tx.get::<Turn>(turn).agent;
     pass_next(tx, agent);
+}
+
+/// An agent has read a note by itself: what was to hand it over does so no more, and the next one
+/// is handed over.
+pub(super) fn drop_pass(tx: &mut Txn, agent: AgentId, id: MessageId) {
+    if let Some(effect) = tx.pending(EffectKind::Pass(id)) {
+        tx.done(effect);
+        pass_next(tx, agent);
+    }
 }
 
 /// Takes in what a program says of the notes that it was handed.
@@ -75,7 +87,9 @@ pub(super) fn heard(tx: &mut Txn, turn: &Turn, listens: bool, taken: &[MessageId
             });
         }
     }
-    if listens && !turn.listens {
+    // What may have come through to a program that took no more is not to be overtaken.
+    let unsure = |id| tx.get::<Message>(id).passed == Some(turn.id);
+    if listens && !turn.listens && !tx.state().index().mail(turn.agent).any(unsure) {
         tx.change::<Turn>(turn.id, |turn| turn.listens = true);
         pass_next(tx, turn.agent);
     }

@@ -4,6 +4,7 @@ use crate::domain::effect::{Effect, EffectKind};
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Task, TaskState};
 use crate::domain::ids::{AgentId, MergeId, MessageId, TaskId, TurnId};
+use crate::domain::money::{Usd, add_tokens};
 use crate::domain::prompt;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{
@@ -465,7 +466,8 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
     // What is told again was counted before.
     let is_new = output.read.0 > turn.read_out || output.read.1 > turn.read_err;
     let (cost, tokens) = match is_new {
-        true => (output.cost, output.tokens),
+        // No number of a program is too large to be kept.
+        true => (output.cost.min(Usd::MOST), output.tokens),
         false => Default::default(),
     };
     request::seen(tx, turn, output.asked, &output.withdrawn);
@@ -481,13 +483,13 @@ fn printed(tx: &mut Txn, turn: &Turn, output: Output) {
         turn.read_err = output.read.1.max(turn.read_err);
         turn.pid = output.pid.or(turn.pid);
         turn.worked |= output.worked;
-        turn.cost += cost;
-        turn.tokens += tokens;
+        turn.cost = (turn.cost + cost).min(Usd::MOST);
+        turn.tokens = add_tokens(turn.tokens, tokens);
     });
     tx.change::<Agent>(turn.agent, |agent| {
         agent.last_output_at = output.at.or(agent.last_output_at);
-        agent.cost += cost;
-        agent.tokens += tokens;
+        agent.cost = (agent.cost + cost).min(Usd::MOST);
+        agent.tokens = add_tokens(agent.tokens, tokens);
         if let Some(activity) = output.activity {
             agent.activity = activity;
         }

@@ -8,7 +8,7 @@ use super::effect::{Effect, EffectKind};
 use super::graph::{Needs, is_satisfied};
 use super::hierarchy::{Initiative, Phase, Plan, Task, TaskState};
 use super::ids::AgentId;
-use super::money::Usd;
+use super::money::{Usd, add_tokens};
 use super::state::State;
 use super::work::{Agent, Merge, MergeState, Message, MessageStatus, Turn, TurnState};
 
@@ -174,8 +174,8 @@ fn money(state: &State, found: &mut Vec<String>) {
     let mut used: BTreeMap<AgentId, (Usd, u64)> = BTreeMap::new();
     for turn in state.all::<Turn>() {
         let (cost, tokens) = used.entry(turn.agent).or_default();
-        *cost += turn.cost;
-        *tokens += turn.tokens;
+        *cost = (*cost + turn.cost).min(Usd::MOST);
+        *tokens = add_tokens(*tokens, turn.tokens);
     }
     for agent in state.all::<Agent>() {
         let (cost, tokens) = used.get(&agent.id).copied().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Money as plans, limits and bills name it. Owns reading and writing of amounts; refuses to
-//! know currencies other than the US dollar, and floating point beyond the edge.
+//! Money and tokens as plans, limits and bills name them. Owns reading and writing of amounts, and
+//! sums that a store can hold whatever a program told; refuses to know currencies other than the US dollar, and floating point beyond the edge.
 
 use std::fmt;
 use std::iter::Sum;
@@ -11,6 +11,15 @@ const MICRO: u64 = 1_000_000;
 
 /// The largest amount that can be written: a billion dollars.
 const MOST: u64 = 1_000_000_000 * MICRO;
+
+/// What sums end at: the largest number that a store can hold.
+const LARGEST_SUM: u64 = i64::MAX as u64;
+
+/// Adds up tokens that programs told, to the most that a store can hold.
+#[must_use]
+pub fn add_tokens(sum: u64, more: u64) -> u64 {
+    sum.saturating_add(more).min(LARGEST_SUM)
+}
 
 /// An amount of US dollars, in micro-dollars.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -24,6 +33,9 @@ pub struct Usd(pub u64);
 pub struct NotMoney;
 
 impl Usd {
+    /// The largest amount that can be written, and that a single bill can come to.
+    pub const MOST: Self = Self(MOST);
+
     /// Converts a number of dollars; `None` when it is negative, not finite or too large.
     #[must_use]
     #[expect(
@@ -94,8 +106,9 @@ impl fmt::Display for Usd {
 impl Add for Usd {
     type Output = Self;
 
+    /// The sum, or the largest one that a store can hold.
     fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self(self.0.saturating_add(other.0).min(LARGEST_SUM))
     }
 }
 
@@ -173,7 +186,7 @@ mod tests {
     fn sums_do_not_overflow() {
         assert_eq!(
             [Usd(1), Usd(u64::MAX)].into_iter().sum::<Usd>(),
-            Usd(u64::MAX)
+            Usd(LARGEST_SUM)
         );
     }
 

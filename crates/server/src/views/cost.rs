@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cw_core::domain::budget::{Purse, budget};
 use cw_core::domain::hierarchy::{Initiative, Project, Task};
 use cw_core::domain::ids::{InitiativeId, ProjectId};
-use cw_core::domain::money::Usd;
+use cw_core::domain::money::{Usd, add_tokens};
 use cw_core::domain::state::State;
 use cw_core::domain::time::Timestamp;
 use cw_core::domain::work::{Agent, Turn};
@@ -40,7 +40,7 @@ struct Sum {
 impl Sum {
     fn add(&mut self, turn: &Turn) {
         self.turns += u64::from(turn.started_at.is_some());
-        self.tokens += turn.tokens;
+        self.tokens = add_tokens(self.tokens, turn.tokens);
         self.cost += turn.cost;
     }
 

@@ -143,7 +143,7 @@ impl Output {
             self.before = 0;
         }
         let tokens = rest(totals, self.before);
-        self.before += tokens.total();
+        self.before = self.before.saturating_add(tokens.total());
         (tokens.total() > 0).then_some(AgentEvent::Usage {
             micro_usd: 0,
             tokens,

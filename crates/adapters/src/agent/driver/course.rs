@@ -17,7 +17,6 @@ pub(super) struct Phrases {
 }
 
 const LOGIN: &[&str] = &[
-    "401",
     "403 forbidden",
     "unauthorized",
     "api key not valid",
@@ -147,12 +146,10 @@ impl Course {
                 hint,
                 fatal,
             },
-            Verdict::Failed { why, .. } if self.words.any(|line| says(line, LOGIN)) => {
-                Verdict::Auth {
-                    why,
-                    hint: phrases.login_hint.to_owned(),
-                }
-            }
+            Verdict::Failed { why, .. } if self.words.any(refused) => Verdict::Auth {
+                why,
+                hint: phrases.login_hint.to_owned(),
+            },
             verdict => verdict,
         }
     }
@@ -167,7 +164,7 @@ fn failure(why: &str, resume: bool, phrases: &Phrases) -> Verdict {
     if says(&why, LIMIT) {
         return Verdict::Limit { until: None, why };
     }
-    if says(&why, LOGIN) {
+    if refused(&why) {
         return Verdict::Auth {
             why,
             hint: phrases.login_hint.to_owned(),
@@ -180,6 +177,27 @@ fn failure(why: &str, resume: bool, phrases: &Phrases) -> Verdict {
     }
 }
 
+/// Whether these words say that the program was not let in.
+fn refused(text: &str) -> bool {
+    says(text, LOGIN) || names_401(text)
+}
+
+/// Whether a text names the status 401, and not just some number: `HTTP/1.1 401`, `status code
+/// 401`, `API Error: 401`.
+fn names_401(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let status = |at: usize| {
+        let fill = |word: &&&str| matches!(**word, "code" | "error" | "0" | "1" | "2");
+        let before = &words[..at];
+        let said = before.iter().rev().find(|word| !fill(word));
+        said.is_some_and(|word| matches!(*word, "status" | "http" | "https"))
+            || before.ends_with(&["api", "error"])
+    };
+    (1..words.len()).any(|at| words[at] == "401" && status(at))
+}
+
 fn says(text: &str, phrases: &[&str]) -> bool {
     let text = text.to_lowercase();
     phrases.iter().any(|phrase| text.contains(phrase))
@@ -187,6 +205,9 @@ fn says(text: &str, phrases: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cw_core::domain::time::Timestamp;
+    use cw_core::ports::agents::{LineForm, LogLine};
+
     use super::*;
 
     use super::super::{LINGERED, OVER_BUDGET};
@@ -276,6 +297,40 @@ mod tests {
         assert!(
             matches!(of("  ", false), Verdict::Failed { why, .. } if why == "the program gave no reason")
         );
+    }
+
+    #[test]
+    fn a_401_is_a_status_and_not_just_any_number() {
+        for text in [
+            "401 Unauthorized",
+            "HTTP/1.1 401",
+            "unexpected status 401: no",
+            "request failed with status code 401",
+            "API Error: 401 {}",
+            r#"{"error_status":401}"#,
+        ] {
+            assert!(refused(text), "{text}");
+        }
+        for text in [
+            "it took 1401 ms",
+            "it took 401 ms",
+            "error: line 401",
+            "src/http.rs:401:7",
+            "status: done after 401 steps",
+            "http://localhost:401/ is busy",
+            "401",
+        ] {
+            assert!(!refused(text), "{text}");
+        }
+        let mut course = Course::default();
+        course.words.hear(&LogLine {
+            at: Timestamp(1),
+            offset: 0,
+            bytes: "took 1401 ms".into(),
+            form: LineForm::Whole,
+        });
+        let verdict = course.verdict(&exit(1), false, &PHRASES);
+        assert!(matches!(verdict, Verdict::Failed { .. }), "{verdict:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! JSON as programs print it, read leniently: what is missing or of another type reads as empty. It knows no program.
 
+use cw_core::domain::money::{Usd, add_tokens};
 use cw_core::ports::agents::{AgentEvent, LineForm, LogLine, Stream};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -41,19 +42,19 @@ pub(super) fn hear(stream: Stream, line: &LogLine, words: &mut LastWords) -> Hea
     })
 }
 
-/// Dollars as millionths.
+/// Dollars as millionths; at most what one bill can come to.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a float turns into the nearest number that there is"
 )]
 pub(super) fn micro(usd: f64) -> u64 {
-    (usd * 1e6).round() as u64
+    ((usd * 1e6).round() as u64).min(Usd::MOST.0)
 }
 
-/// The count in a field, or 0.
+/// The count in a field, or 0; at most what can be kept.
 pub(super) fn count(object: &Value, key: &str) -> u64 {
-    object[key].as_u64().unwrap_or(0)
+    add_tokens(0, object[key].as_u64().unwrap_or(0))
 }
 
 /// What a tool is used with, in one line: the field that says most.
@@ -104,4 +105,25 @@ pub(super) fn one_line(object: &Value, key: &str) -> String {
 /// The items of a list, if it is one.
 pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_a_program_is_more_than_can_be_kept() {
+        for (usd, millionths) in [
+            (0.25, 250_000),
+            (-1.0, 0),
+            (f64::NAN, 0),
+            (1e300, Usd::MOST.0),
+            (f64::INFINITY, Usd::MOST.0),
+        ] {
+            assert_eq!(micro(usd), millionths, "{usd}");
+        }
+        let told = serde_json::json!({"some": 7, "absurd": u64::MAX, "less": -1, "word": "7"});
+        let counts = ["some", "absurd", "less", "word", "none"].map(|key| count(&told, key));
+        assert_eq!(counts, [7, i64::MAX.unsigned_abs(), 0, 0, 0]);
+    }
 }

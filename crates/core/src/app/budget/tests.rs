@@ -388,3 +388,33 @@ fn a_restart_knows_what_is_spent_reserved_and_asked() {
     let ended = |turn: &&Turn| matches!(turn.state, TurnState::Ended { .. });
     assert_eq!(anew.all::<Turn>().filter(ended).count(), 1);
 }
+
+#[test]
+fn no_number_of_a_program_is_more_than_can_be_kept() {
+    let mut scene = limited(100);
+    let (most, turn) = (i64::MAX.unsigned_abs(), scene.turn().id);
+    for read in 1..=3 {
+        let output = Output {
+            cost: Usd(u64::MAX),
+            tokens: u64::MAX,
+            read: (read, 0),
+            ..Output::default()
+        };
+        scene.decide(Signal::Seen(turn, Sight::Output(output)));
+    }
+    let agent = scene.state.all::<Agent>().next().unwrap();
+    assert!(scene.turn().cost.0 <= most && agent.cost.0 <= most);
+    assert_eq!((scene.turn().tokens, agent.tokens), (most, most));
+    scene.end(Verdict::Stopped);
+    let id = questions(&scene)[0].id;
+    scene.answer(id, "$1000000000");
+    scene.begin();
+    let next = scene.turn().id;
+    costs(&mut scene, next, cent(1));
+    let task = scene.state.all::<Task>().next().unwrap().clone();
+    let spent = scene.state.index().spent(Purse::Task(task.id));
+    assert_eq!(spent, scene.state.all::<Agent>().next().unwrap().cost);
+    let raised = scene.state.get::<Initiative>(task.initiative).unwrap();
+    assert!(raised.budget_raised.unwrap().0 <= most);
+    assert_eq!(crate::domain::invariants::check(&scene.state), [""; 0]);
+}

@@ -260,3 +260,66 @@ fn a_key_that_was_never_given_is_handed_over_with_the_login_that_lacked_it() {
     assert_eq!(handed.len(), 1);
     assert_eq!(handed[0].owner, Owner::Task(third.id));
 }
+
+#[test]
+fn questions_that_nothing_waits_for_are_withdrawn() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    scene.end(Verdict::Crashed);
+    assert_eq!(questions(&scene).len(), 1);
+    scene.command(Command::CancelTask(TaskId(2)));
+    assert_eq!(questions(&scene), []);
+
+    let mut scene = Scene::new();
+    scene.end(kept_out());
+    assert_eq!(questions(&scene).len(), 1);
+    scene.command(Command::CancelTask(TaskId(1)));
+    assert_eq!(questions(&scene), []);
+    // The next refusal is told anew.
+    another(&mut scene);
+    scene.begin();
+    scene.end(kept_out());
+    assert_eq!(questions(&scene).len(), 1);
+}
+
+#[test]
+fn a_value_that_no_agent_wants_any_more_is_not_asked_for() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    scene.end(Verdict::Crashed);
+    assert_eq!(questions(&scene).len(), 1);
+    let mut config = Config::clone(scene.state.config(scene.project).unwrap());
+    config.agents.get_mut("mine").unwrap().pass_env.clear();
+    scene.state.set_config(scene.project, Arc::new(config));
+    scene.decide(Signal::Tick);
+    assert_eq!(questions(&scene), []);
+}
+
+#[test]
+fn values_are_asked_for_anew_when_others_are_missed() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    scene.end(Verdict::Crashed);
+    let first = questions(&scene)[0].id;
+    let mut config = Config::clone(scene.state.config(scene.project).unwrap());
+    config.agents.get_mut("mine").unwrap().pass_env = vec!["KEY".into(), "KEY2".into()];
+    scene.state.set_config(scene.project, Arc::new(config));
+    let names = vec!["KEY2".into()];
+    let retry = Command::RetryTask(TaskId(2));
+    scene.command(Command::Passing(names, Box::new(retry)));
+    assert_eq!(questions(&scene)[0].id, first);
+    scene.decide(Signal::Started);
+    let asked = questions(&scene);
+    assert_eq!(asked.len(), 1);
+    assert_ne!(asked[0].id, first);
+    assert!(asked[0].body.contains("KEY, KEY2"), "{}", asked[0].body);
+
+    // One of them is there again; a tick changes nothing.
+    scene.command(passing(Command::Unhold(scene.project)));
+    scene.decide(Signal::Tick);
+    let left = questions(&scene);
+    assert_eq!(left.len(), 1);
+    assert!(left[0].body.contains("of KEY2 were"), "{}", left[0].body);
+    scene.decide(Signal::Tick);
+    assert_eq!(questions(&scene)[0].id, left[0].id);
+}

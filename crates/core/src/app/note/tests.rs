@@ -154,6 +154,52 @@ fn what_a_program_claims_of_other_messages_is_not_believed() {
     assert_eq!(scene.messages()[0].delivered, None);
 }
 
+#[test]
+fn a_note_that_was_read_by_a_call_is_not_handed_over_as_well() {
+    let mut scene = listening();
+    let first = tell(&mut scene, "one");
+    let second = tell(&mut scene, "two");
+    let agent = scene.turn().agent;
+    scene.decide(Signal::Call(agent, Call::TookMessages(vec![first])));
+    assert_eq!(on_its_way(&scene), Some(EffectKind::Pass(second)));
+    scene.decide(Signal::Call(agent, Call::TookMessages(vec![second])));
+    assert_eq!(on_its_way(&scene), None);
+    scene.end(Verdict::Done);
+    assert_eq!(scene.turn().number, 1);
+}
+
+#[test]
+fn a_note_whose_handing_over_may_have_failed_is_believed_to_be_taken_in() {
+    let mut scene = listening();
+    let first = tell(&mut scene, "one");
+    while on_its_way(&scene).is_some() {
+        scene.perform("pass", failed(true));
+    }
+    tell(&mut scene, "two");
+    hear(&mut scene, true, &[]);
+    assert_eq!(on_its_way(&scene), None, "the first is not overtaken");
+    let turn = scene.turn().id;
+    hear(&mut scene, false, &[first]);
+    assert_eq!(scene.messages()[0].delivered, Some(turn));
+    scene.end(Verdict::Done);
+    scene.begin();
+    assert!(!scene.turn().prompt.contains("one"));
+}
+
+#[test]
+fn a_note_to_oneself_is_refused() {
+    let mut scene = Scene::new();
+    let agent = scene.turn().agent;
+    let say = Call::Say {
+        to: Party::Agent(agent),
+        text: "go on".into(),
+        key: None,
+    };
+    let refusal = scene.refused(Signal::Call(agent, say));
+    assert!(refusal.what.contains("oneself"), "{refusal:?}");
+    assert_eq!(scene.messages(), []);
+}
+
 /// What may happen to notes, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Step {

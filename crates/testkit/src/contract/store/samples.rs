@@ -11,7 +11,7 @@ use cw_core::domain::hierarchy::{
     Initiative, InitiativeStatus, Phase, Plan, Project, Task, TaskSpec, TaskState,
 };
 use cw_core::domain::ids::{AgentId, TaskId, Uid};
-use cw_core::domain::money::Usd;
+use cw_core::domain::money::{Usd, add_tokens};
 use cw_core::domain::oid::Oid;
 use cw_core::domain::plan::{Priority, Review, TaskKind};
 use cw_core::domain::state::{Key, Row};
@@ -331,8 +331,8 @@ fn turns() -> impl Iterator<Item = Turn> {
         pid: some(n + 1, 4_194_304),
         read_out: i64::MAX.unsigned_abs() - n,
         read_err: n,
-        cost: Usd(n + 1),
-        tokens: n + 2,
+        cost: Usd(Usd::MOST.0 - n),
+        tokens: add_tokens(0, u64::MAX) - n,
         queued_at: WHEN,
         started_at: some(n, WHEN),
         ended_at: some(n + 1, WHEN),

@@ -169,7 +169,7 @@ impl Talk {
                 let auth = error["code"].as_i64() == Some(AUTH_REQUIRED);
                 self.session_unknown = self.memo.session.is_some() && !auth;
                 let why = if auth {
-                    format!("401: {}", reason(error))
+                    format!("status 401: {}", reason(error))
                 } else {
                     reason(error)
                 };

@@ -4,7 +4,7 @@
 use cw_core::ports::agents::{AgentEvent, Tokens};
 use serde_json::Value;
 
-use super::super::json::micro;
+use super::super::json::{count, micro};
 
 /// Adds up what results say. A process that is killed before its result tells nothing, and nothing
 /// is counted.
@@ -59,7 +59,7 @@ fn sum(models: &Value) -> (u64, Tokens) {
         .flatten()
         .map(|(_, model)| model)
     {
-        let count = |key: &str| model[key].as_u64().unwrap_or(0);
+        let count = |key: &str| count(model, key);
         let tokens = &mut total.1;
         total.0 = total
             .0
