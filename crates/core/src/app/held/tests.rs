@@ -260,3 +260,12 @@ fn a_key_that_was_never_given_is_handed_over_with_the_login_that_lacked_it() {
     assert_eq!(handed.len(), 1);
     assert_eq!(handed[0].owner, Owner::Task(third.id));
 }
+
+#[test]
+fn what_is_over_is_not_looked_at_for_values() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    assert_eq!(scene.state.index().losers().count(), 1);
+    scene.command(Command::CancelTask(TaskId(2)));
+    assert_eq!(scene.state.index().losers().count(), 0);
+}
