@@ -344,6 +344,9 @@ fn start(state: &State, places: &Places, id: TurnId) -> Option<StartWork> {
 
 /// What the turns before this one have used in its session.
 fn billed(state: &State, turn: &Turn) -> Billed {
+    if turn.number <= 1 || !turn.resumes {
+        return Billed::default();
+    }
     let before = state.all::<Turn>().rev();
     let mut before = before.filter(|one| one.agent == turn.agent && one.number < turn.number);
     let mut sum = Billed::default();
@@ -353,7 +356,7 @@ fn billed(state: &State, turn: &Turn) -> Billed {
         sum.tokens = add_tokens(sum.tokens, one.tokens);
         !one.resumes && one.started_at.is_some()
     });
-    if turn.resumes && begun.is_some() {
+    if begun.is_some() {
         sum
     } else {
         Billed::default()

@@ -9,6 +9,7 @@ use crate::domain::budget::{
 use crate::domain::event::Value;
 use crate::domain::hierarchy::{Initiative, InitiativeStatus, Task, TaskState};
 use crate::domain::ids::{InitiativeId, MessageId, TaskId, TurnId};
+use crate::domain::index::is_ready;
 use crate::domain::money::Usd;
 use crate::domain::txn::{About, Txn};
 use crate::domain::work::{
@@ -59,16 +60,20 @@ pub(super) fn ask(tx: &mut Txn, kept: &Kept) {
 /// Whether a turn waits for nothing but this budget, or would once its initiative goes on.
 fn keeps_any(tx: &Txn, purse: Purse) -> bool {
     let state = tx.state();
-    let id = match purse {
-        Purse::Initiative(id) => id,
-        Purse::Task(id) => tx.get::<Task>(id).initiative,
-    };
     let kept = |id: TaskId| allowance(state, tx.get::<Task>(id)) == Allowance::UsedUp(purse);
-    let queued = state.index().queued_turns();
-    let mut queued = queued
-        .map(|id| tx.get::<Turn>(id))
-        .filter(|turn| tx.get::<Agent>(turn.agent).initiative == id);
-    state.index().ready(id).any(kept) || queued.any(|turn| kept(turn.task))
+    let queued = state.index().queued_turns().map(|id| tx.get::<Turn>(id));
+    match purse {
+        Purse::Initiative(id) => {
+            let own = |turn: &&Turn| tx.get::<Agent>(turn.agent).initiative == id;
+            state.index().ready_heads(id).any(kept)
+                || queued.filter(own).any(|turn| kept(turn.task))
+        }
+        // Nobody else's turn is paid from it.
+        Purse::Task(id) => {
+            let mut queued = queued.map(|turn| turn.task);
+            (is_ready(tx.get(id)) || queued.any(|task| task == id)) && kept(id)
+        }
+    }
 }
 
 fn withdraw(tx: &mut Txn, purse: Purse, id: MessageId) {

@@ -103,7 +103,7 @@ fn next_ready(tx: &Txn, kept: &mut Kept) -> Option<TaskId> {
         .ready_initiatives()
         .filter(|id| has_place(tx, *id))
         .filter_map(|id| {
-            let mut ready = state.index().ready(id);
+            let mut ready = state.index().ready_heads(id);
             let free = |id: &TaskId| is_free(state, tx.get(*id));
             ready.find(|task| free(task) && budget::lets(tx, *task, kept))
         })

@@ -437,21 +437,20 @@ fn starving(tx: &Txn) -> BTreeSet<ProjectId> {
     let state = tx.state();
     let mut found = BTreeSet::new();
     for owner in state.index().losers() {
-        let (initiative, only) = match owner {
-            Owner::Initiative(id) => (id, None),
-            Owner::Task(id) => (tx.get::<Task>(id).initiative, Some(id)),
+        let (initiative, lost) = match owner {
+            Owner::Initiative(id) => (id, &tx.get::<Initiative>(id).passed.lost),
+            Owner::Task(id) => {
+                let task = tx.get::<Task>(id);
+                (task.initiative, &task.passed.lost)
+            }
         };
-        let project = tx.get::<Initiative>(initiative).project;
-        if found.contains(&project) || state.index().values_asked(project).is_some() {
+        let initiative = tx.get::<Initiative>(initiative);
+        let project = initiative.project;
+        let told = found.contains(&project) || state.index().values_asked(project).is_some();
+        if told || !initiative.is_open() || !held::is_wanted(state, project, lost) {
             continue;
         }
-        let starves = match only {
-            Some(id) => held::starves(state, tx.get::<Task>(id)),
-            None => state
-                .tasks_of(initiative)
-                .any(|task| held::starves(state, task)),
-        };
-        if starves {
+        if held::any_starves(state, owner) {
             found.insert(project);
         }
     }

@@ -20,7 +20,7 @@ pub enum Owner {
 
 /// The variables whose values were handed over, by name. The values are in the server's memory
 /// and nowhere else.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct PassedEnv {
     /// Those that were handed over.
     pub given: Vec<String>,
@@ -109,7 +109,12 @@ pub fn hold(state: &State, task: &Task) -> Option<Hold> {
     if let Some(message) = state.index().held_by(initiative.project, &table) {
         return Some(Hold::Login(message));
     }
-    let wanted = state.config(initiative.project)?.agent(&table)?.pass_env;
+    // A bare kind has no table, and wants nothing.
+    let wanted = &state
+        .config(initiative.project)?
+        .agents
+        .get(&table)?
+        .pass_env;
     let names: Vec<String> = missing(task, initiative)
         .filter(|name| wanted.contains(name))
         .cloned()
@@ -186,6 +191,39 @@ pub fn starves(state: &State, task: &Task) -> bool {
         _ => false,
     };
     in_line && matches!(hold(state, task), Some(Hold::Values(_)))
+}
+
+/// Whether anything of what lost its values waits for them. Looks at one task of each group that
+/// is to begin, and at those that are to go on.
+#[must_use]
+pub fn any_starves(state: &State, owner: Owner) -> bool {
+    let starves = |id: TaskId| {
+        let task = state.get::<Task>(id);
+        task.is_some_and(|task| starves(state, task))
+    };
+    let of = match owner {
+        Owner::Task(id) => return starves(id),
+        Owner::Initiative(id) => id,
+    };
+    let mine = |id: &TaskId| {
+        let task = state.get::<Task>(*id);
+        task.is_some_and(|task| task.initiative == of)
+    };
+    let index = state.index();
+    let queued = index.queued_turns();
+    let queued = queued.filter_map(|id| Some(state.get::<Turn>(id)?.task));
+    index.to_begin(of).any(starves)
+        || queued.filter(mine).any(starves)
+        || index.due_tasks().filter(mine).any(starves)
+}
+
+/// Whether any agent of a project wants one of these values.
+#[must_use]
+pub fn is_wanted(state: &State, project: ProjectId, names: &[String]) -> bool {
+    state.config(project).is_some_and(|config| {
+        let mut wanted = config.agents.values().flat_map(|agent| &agent.pass_env);
+        wanted.any(|name| names.contains(name))
+    })
 }
 
 /// The names of the values that agents of a project wait for, in order.

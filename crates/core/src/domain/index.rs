@@ -14,6 +14,10 @@ use super::state::{Row, Tables};
 use super::time::Timestamp;
 use super::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, Turn, TurnState};
 
+mod line;
+
+pub use line::is_ready;
+
 /// The order in which ready tasks are dispatched: priority, then written order.
 pub type ReadyKey = (u8, u32, TaskId);
 
@@ -30,7 +34,8 @@ pub enum Due {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Index {
     pub(crate) written: BTreeMap<InitiativeId, BTreeSet<(u32, TaskId)>>,
-    ready: BTreeMap<InitiativeId, BTreeSet<ReadyKey>>,
+    line: line::Line,
+    heads: BTreeMap<InitiativeId, BTreeSet<ReadyKey>>,
     dependents: BTreeMap<Node, BTreeSet<TaskId>>,
     slugs: BTreeMap<(ProjectId, String), InitiativeId>,
     task_slugs: BTreeMap<(InitiativeId, String), TaskId>,
@@ -135,7 +140,8 @@ impl Index {
     fn enter(&mut self, tables: &Tables, row: &Row, on: bool) {
         match row {
             Row::Initiative(row) => {
-                self.enter_loser(Owner::Initiative(row.id), &row.passed, on);
+                let lost = row.is_open() && !row.passed.lost.is_empty();
+                self.enter_loser(Owner::Initiative(row.id), on && lost);
                 let key = (row.project, row.slug.clone());
                 if on {
                     self.slugs.insert(key, row.id);
@@ -183,8 +189,8 @@ impl Index {
         }
     }
 
-    fn enter_loser(&mut self, owner: Owner, passed: &PassedEnv, on: bool) {
-        if on && !passed.lost.is_empty() {
+    fn enter_loser(&mut self, owner: Owner, on: bool) {
+        if on {
             self.losers.insert(owner);
         } else {
             self.losers.remove(&owner);
@@ -192,7 +198,8 @@ impl Index {
     }
 
     fn enter_task(&mut self, task: &Task, on: bool) {
-        self.enter_loser(Owner::Task(task.id), &task.passed, on);
+        let lost = !task.state.is_closed() && !task.passed.lost.is_empty();
+        self.enter_loser(Owner::Task(task.id), on && lost);
         mark(
             &mut self.written,
             task.initiative,
@@ -210,12 +217,8 @@ impl Index {
         if states.is_empty() {
             self.states.remove(&task.initiative);
         }
+        self.enter_line(task, on);
         match task.state {
-            TaskState::Todo { not_before: None }
-                if task.blockers == 0 && task.spec.kind == TaskKind::Work =>
-            {
-                mark(&mut self.ready, task.initiative, ready_key(task), on);
-            }
             TaskState::Todo {
                 not_before: Some(at),
             }
@@ -317,20 +320,6 @@ impl Index {
         if message.about == Some(Quandary::Values) && is_owed_by_user(message) {
             mark(&mut self.values_asked, message.project, message.id, on);
         }
-    }
-
-    /// Initiatives with a ready task.
-    pub fn ready_initiatives(&self) -> impl Iterator<Item = InitiativeId> {
-        self.ready.keys().copied()
-    }
-
-    /// The ready tasks of an initiative, in order of dispatch.
-    pub fn ready(&self, initiative: InitiativeId) -> impl Iterator<Item = TaskId> {
-        self.ready
-            .get(&initiative)
-            .into_iter()
-            .flatten()
-            .map(|key| key.2)
     }
 
     /// The tasks that wait for `node`.
@@ -512,7 +501,7 @@ impl Index {
         self.values_asked.get(&project)?.first().copied()
     }
 
-    /// What was given values that are gone.
+    /// What was given values that are gone and is not over.
     pub fn losers(&self) -> impl Iterator<Item = Owner> {
         self.losers.iter().copied()
     }
@@ -541,6 +530,14 @@ impl Index {
             .iter()
             .take_while(move |(at, _)| *at <= now)
             .map(|(_, due)| *due)
+    }
+
+    /// The tasks that time has go on.
+    pub fn due_tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.due.iter().filter_map(|(_, due)| match due {
+            Due::Task(id) => Some(*id),
+            Due::Effect(_) => None,
+        })
     }
 
     /// When the next thing is due.

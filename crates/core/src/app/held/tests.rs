@@ -323,3 +323,12 @@ fn values_are_asked_for_anew_when_others_are_missed() {
     scene.decide(Signal::Tick);
     assert_eq!(questions(&scene)[0].id, left[0].id);
 }
+
+#[test]
+fn what_is_over_is_not_looked_at_for_values() {
+    let mut scene = keyed();
+    scene.decide(Signal::Started);
+    assert_eq!(scene.state.index().losers().count(), 1);
+    scene.command(Command::CancelTask(TaskId(2)));
+    assert_eq!(scene.state.index().losers().count(), 0);
+}
