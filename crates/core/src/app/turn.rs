@@ -388,12 +388,7 @@ fn unheard(tx: &mut Txn, id: TurnId) {
 
 /// Mail that a turn was to bring and could not is unread again.
 pub(super) fn undeliver(tx: &mut Txn, id: TurnId) {
-    let mail: Vec<MessageId> = tx
-        .state()
-        .all::<Message>()
-        .filter(|message| message.delivered == Some(id))
-        .map(|message| message.id)
-        .collect();
+    let mail: Vec<MessageId> = tx.state().index().delivered_by(id).collect();
     for message in mail {
         tx.change::<Message>(message, |message| {
             message.delivered = None;
