@@ -92,15 +92,7 @@ fn said_before(tx: &Txn, agent: AgentId, key: Option<&str>) -> Result<Option<Mes
             "the key of a call has 1 to {KEY} bytes"
         )));
     }
-    let own = |message: &&Message| {
-        message.key.as_deref() == Some(key) && message.from == Party::Agent(agent)
-    };
-    Ok(tx
-        .state()
-        .all::<Message>()
-        .rev()
-        .find(own)
-        .map(|known| known.id))
+    Ok(tx.state().index().said(agent, key))
 }
 
 /// An agent asks the user.

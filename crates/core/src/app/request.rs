@@ -11,17 +11,14 @@ use crate::domain::work::{
     Agent, Message, MessageKind, MessageStatus, Party, Request, StopReason, Turn, TurnState,
 };
 
+pub use crate::domain::work::{ALLOW_ALWAYS, ALLOW_PROJECT};
+
 use super::message::{self, Draft};
 use super::signal::{Asked, Outcome, Refusal, Reply, Want};
 use super::{dispatch, tasks};
 
 /// The answer to a permission that lets this one use of the tool go ahead.
 pub const ALLOW: &str = "allow";
-/// The answer to a permission that lets this agent use the tool from now on.
-pub const ALLOW_ALWAYS: &str = "allow always (this agent)";
-/// The answer to a permission that lets every agent of the project, of the same kind, use the
-/// tool from now on.
-pub const ALLOW_PROJECT: &str = "allow always (this project)";
 /// The answer to a permission that refuses it; any other text refuses it with that reason.
 pub const DENY: &str = "deny";
 /// How long a program waits for an answer before its agent is parked.
@@ -33,14 +30,9 @@ const OPTIONS: usize = 20;
 /// Takes in what a program asked and took back.
 pub(super) fn seen(tx: &mut Txn, turn: &Turn, asked: Vec<Asked>, withdrawn: &[String]) {
     for one in asked {
-        let known = |message: &Message| {
-            message
-                .request
-                .as_ref()
-                .is_some_and(|known| known.turn == turn.id && known.reply == one.reply)
-        };
         // The output was read before by a server that ended.
-        if !tx.state().all::<Message>().any(known) {
+        let known = tx.state().index().requested(turn.id, one.reply);
+        if known.is_none() {
             put(tx, turn, one);
         }
     }
@@ -178,37 +170,46 @@ fn worded(parts: Vec<(String, Vec<String>)>) -> (String, Vec<String>) {
 /// was parked meanwhile and now tries again.
 fn stands(tx: &Txn, turn: &Turn, tool: &str, digest: &str) -> bool {
     let asker = tx.get::<Agent>(turn.agent);
-    tx.state().all::<Message>().any(|message| {
-        let Some(request) = message.request.as_ref().filter(|known| known.tool == tool) else {
-            return false;
+    let index = tx.state().index();
+    let from = |message: &Message| match message.from {
+        Party::Agent(id) => tx.state().get::<Agent>(id),
+        _ => None,
+    };
+    // A program that does not say which tool it means is asked about each time.
+    let mut lasting = index
+        .lasting(asker.project, tool)
+        .filter(|_| !matches!(tool, "" | "other"));
+    let for_good = lasting.any(|id| {
+        let message = tx.get::<Message>(id);
+        from(message).is_some_and(|known| match message.answer.as_deref() {
+            Some(ALLOW_PROJECT) => known.config == asker.config && known.kind == asker.kind,
+            _ => known.id == asker.id,
+        })
+    });
+    // What was allowed once while its agent was parked is allowed once.
+    let (mut given, mut used) = (0, 0);
+    for id in index.delivered_by(turn.id) {
+        let message = tx.get::<Message>(id);
+        let own = message.from == Party::Agent(asker.id);
+        let Some(request) = message.request.as_ref().filter(|_| own) else {
+            continue;
         };
-        let Party::Agent(from) = message.from else {
-            return false;
-        };
-        match message.answer.as_deref() {
-            Some(ALLOW_PROJECT) => {
-                let like_it = |known: &Agent| known.kind == asker.kind;
-                let near = message.project == asker.project;
-                near && !message.revoked && tx.state().get::<Agent>(from).is_some_and(like_it)
-            }
-            Some(ALLOW_ALWAYS) => from == asker.id && !message.revoked,
-            Some(ALLOW) if from == asker.id => {
-                let resumed = request.turn != turn.id && message.delivered == Some(turn.id);
-                resumed && !digest.is_empty() && request.digest == digest
-            }
-            _ => false,
+        let same = request.tool == tool && request.digest == digest && !digest.is_empty();
+        if same && message.answer.as_deref() == Some(ALLOW) {
+            *(if request.turn == turn.id {
+                &mut used
+            } else {
+                &mut given
+            }) += 1;
         }
-    })
+    }
+    for_good || used < given
 }
 
 /// Whether a permission was given for good and was not taken back.
 #[must_use]
 pub fn lasts(message: &Message) -> bool {
-    let for_good = matches!(
-        message.answer.as_deref(),
-        Some(ALLOW_ALWAYS | ALLOW_PROJECT)
-    );
-    message.kind == MessageKind::Permission && for_good && !message.revoked
+    message.lasts()
 }
 
 /// The user takes a permission back that was given for good.

@@ -412,12 +412,7 @@ pub(super) fn undeliver_first(tx: &mut Txn, turn: &Turn) {
 
 /// Mail that a turn was to bring and could not is unread again.
 pub(super) fn undeliver(tx: &mut Txn, id: TurnId) {
-    let mail: Vec<MessageId> = tx
-        .state()
-        .all::<Message>()
-        .filter(|message| message.delivered == Some(id))
-        .map(|message| message.id)
-        .collect();
+    let mail: Vec<MessageId> = tx.state().index().delivered_by(id).collect();
     for message in mail {
         tx.change::<Message>(message, |message| {
             message.delivered = None;

@@ -12,11 +12,13 @@ use super::money::Usd;
 use super::plan::{Priority, TaskKind};
 use super::state::{Row, Tables};
 use super::time::Timestamp;
-use super::work::{Agent, Message, MessageKind, MessageStatus, Party, Quandary, Turn, TurnState};
+use super::work::{Agent, Turn, TurnState};
 
 mod line;
+mod messages;
 
 pub use line::is_ready;
+pub use messages::undelivered_to;
 
 /// The order in which ready tasks are dispatched: priority, then written order.
 pub type ReadyKey = (u8, u32, TaskId);
@@ -58,6 +60,10 @@ pub struct Index {
     spent: BTreeMap<Purse, Usd>,
     bills: BTreeMap<(InitiativeId, String), Mean>,
     budget_questions: BTreeMap<Purse, MessageId>,
+    requests: BTreeMap<(TurnId, u64), BTreeSet<MessageId>>,
+    keys: BTreeMap<(AgentId, String), BTreeSet<MessageId>>,
+    delivered: BTreeMap<TurnId, BTreeSet<MessageId>>,
+    lasting: BTreeMap<(ProjectId, String), BTreeSet<MessageId>>,
 }
 
 /// Kinds of stored task states, for counting.
@@ -293,35 +299,6 @@ impl Index {
         }
     }
 
-    fn enter_message(&mut self, message: &Message, on: bool) {
-        // Whoever waits for money asks nothing of the user by itself.
-        let of_agent = message.task.filter(|_| Purse::asked_of(message).is_none());
-        if let Some(task) = of_agent
-            && is_owed_by_user(message)
-        {
-            mark(&mut self.questions, task, message.id, on);
-        }
-        if let Some(purse) = Purse::asked_of(message).filter(|_| is_owed_by_user(message)) {
-            if on {
-                self.budget_questions.insert(purse, message.id);
-            } else {
-                self.budget_questions.remove(&purse);
-            }
-        }
-        if let Some(agent) = undelivered_to(message) {
-            mark(&mut self.mail, agent, message.id, on);
-        }
-        if let Some(table) = &message.holds
-            && is_owed_by_user(message)
-        {
-            let key = (message.project, table.clone());
-            mark(&mut self.holds, key, message.id, on);
-        }
-        if message.about == Some(Quandary::Values) && is_owed_by_user(message) {
-            mark(&mut self.values_asked, message.project, message.id, on);
-        }
-    }
-
     /// The tasks that wait for `node`.
     pub fn dependents(&self, node: Node) -> impl Iterator<Item = TaskId> {
         self.dependents.get(&node).into_iter().flatten().copied()
@@ -425,22 +402,6 @@ impl Index {
         self.merges_of.get(&task).into_iter().flatten().copied()
     }
 
-    /// Whether the user owes an answer about this task.
-    #[must_use]
-    pub fn asks(&self, task: TaskId) -> bool {
-        self.questions.contains_key(&task)
-    }
-
-    /// The open questions about a task.
-    pub fn questions(&self, task: TaskId) -> impl Iterator<Item = MessageId> {
-        self.questions.get(&task).into_iter().flatten().copied()
-    }
-
-    /// Answers and notes that an agent has not seen yet, oldest first.
-    pub fn mail(&self, agent: AgentId) -> impl Iterator<Item = MessageId> {
-        self.mail.get(&agent).into_iter().flatten().copied()
-    }
-
     /// The money that agents have told so far, for a task or a whole initiative.
     #[must_use]
     pub fn spent(&self, purse: Purse) -> Usd {
@@ -454,51 +415,11 @@ impl Index {
         self.bills.get(&key).copied().unwrap_or_default()
     }
 
-    /// The open question about a budget that is used up.
-    #[must_use]
-    pub fn budget_question(&self, purse: Purse) -> Option<MessageId> {
-        self.budget_questions.get(&purse).copied()
-    }
-
-    /// Every open question about a budget.
-    pub fn budget_questions(&self) -> impl Iterator<Item = (Purse, MessageId)> {
-        self.budget_questions
-            .iter()
-            .map(|(purse, id)| (*purse, *id))
-    }
-
     /// The turns of an initiative that take a slot.
     pub fn live_turns(&self, initiative: InitiativeId) -> impl Iterator<Item = TurnId> {
         self.slots
             .range((initiative, TurnId(0))..=(initiative, TurnId(u64::MAX)))
             .map(|(_, turn)| *turn)
-    }
-
-    /// Whether any agents of a project are held until the user has looked.
-    #[must_use]
-    pub fn holds(&self, project: ProjectId) -> bool {
-        self.holds_of(project).next().is_some()
-    }
-
-    /// The open messages that hold agents of a project.
-    pub fn holds_of(&self, project: ProjectId) -> impl Iterator<Item = MessageId> {
-        self.holds
-            .range((project, String::new())..)
-            .take_while(move |((owner, _), _)| *owner == project)
-            .flat_map(|(_, messages)| messages.iter().copied())
-    }
-
-    /// The open message that holds the agents of this table.
-    #[must_use]
-    pub fn held_by(&self, project: ProjectId, table: &str) -> Option<MessageId> {
-        let messages = self.holds.get(&(project, table.to_owned()))?;
-        messages.first().copied()
-    }
-
-    /// The open question about values that agents of a project wait for.
-    #[must_use]
-    pub fn values_asked(&self, project: ProjectId) -> Option<MessageId> {
-        self.values_asked.get(&project)?.first().copied()
     }
 
     /// What was given values that are gone and is not over.
@@ -544,28 +465,5 @@ impl Index {
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
-    }
-}
-
-/// A question or permission request to the user that is open.
-fn is_owed_by_user(message: &Message) -> bool {
-    message.status == MessageStatus::Open
-        && message.to == Party::User
-        && matches!(
-            message.kind,
-            MessageKind::Question | MessageKind::Permission
-        )
-}
-
-/// The agent that has yet to see this message, or its answer.
-#[must_use]
-pub fn undelivered_to(message: &Message) -> Option<AgentId> {
-    if message.delivered.is_some() {
-        return None;
-    }
-    match (&message.from, &message.to) {
-        (Party::Agent(asker), _) if message.status == MessageStatus::Answered => Some(*asker),
-        (_, Party::Agent(reader)) if message.status == MessageStatus::Open => Some(*reader),
-        _ => None,
     }
 }

@@ -304,6 +304,21 @@ pub struct Message {
     pub answered_at: Option<Timestamp>,
 }
 
+/// The answer to a permission that lets this agent use the tool from now on.
+pub const ALLOW_ALWAYS: &str = "allow always (this agent)";
+/// The answer to a permission that lets every agent of the project, of the same kind, use the
+/// tool from now on.
+pub const ALLOW_PROJECT: &str = "allow always (this project)";
+
+impl Message {
+    /// Whether it is a permission that was given for good and was not taken back.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        let for_good = matches!(self.answer.as_deref(), Some(ALLOW_ALWAYS | ALLOW_PROJECT));
+        self.kind == MessageKind::Permission && for_good && !self.revoked
+    }
+}
+
 /// A request of an agent program that waits for an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {

@@ -140,6 +140,13 @@ fn a_permission_given_to_a_parked_agent_holds_for_its_next_try() {
     assert!(scene.turn().prompt.contains("May I use Bash? ls"));
     scene.print(vec![bash(9, "ls")], &[]);
     assert_eq!(scene.status(), TaskStatus::Running);
+    scene.perform("reply", Outcome::Done);
+    // Once is not twice.
+    scene.print(vec![bash(11, "ls")], &[]);
+    assert_eq!(scene.status(), TaskStatus::Waiting);
+    let again = scene.messages().last().unwrap().id;
+    scene.answer(again, "allow");
+    scene.perform("reply", Outcome::Done);
     scene.print(vec![bash(10, "rm")], &[]);
     assert_eq!(scene.status(), TaskStatus::Waiting);
 }
