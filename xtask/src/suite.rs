@@ -2,9 +2,15 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::run::{self, Failure, Outcome};
+
+/// How long a shim may take to end after its tests.
+const LAST_BREATH: Duration = Duration::from_secs(5);
 
 /// How many tests there were.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +106,7 @@ fn tests(
     if !success && counts.failed == 0 {
         return Err(Failure::new("the tests could not be run to their end"));
     }
-    match orphans().as_slice() {
+    match left_over().as_slice() {
         [] => Ok(counts),
         left => Err(Failure::new(format!(
             "processes are left over from tests: {}",
@@ -109,18 +115,38 @@ fn tests(
     }
 }
 
-/// Shims whose run folder is gone: whoever started them has ended without them. Where there is no `/proc`, none are seen.
+/// Orphans that stay: a shim gives its lock back, which is waited for, a moment before it ends.
+fn left_over() -> Vec<String> {
+    let end = Instant::now() + LAST_BREATH;
+    loop {
+        let found = orphans();
+        if found.is_empty() || Instant::now() >= end {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Shims of this user whose run folder is gone: whoever started them has ended without them. Where
+/// there is no `/proc`, none are seen.
 fn orphans() -> Vec<String> {
+    let own = owner(Path::new("/proc/self"));
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let shim = |entry: std::fs::DirEntry| {
         let words = std::fs::read(entry.path().join("cmdline")).ok()?;
         let words = String::from_utf8_lossy(&words).into_owned();
         let mut words = words.split('\0').skip(1);
         let (word, folder) = (words.next()?, words.next()?);
-        let gone = word == "shim" && !std::path::Path::new(folder).exists();
-        gone.then(|| format!("{} shim {folder}", entry.file_name().to_string_lossy()))
+        let gone = word == "shim" && !Path::new(folder).exists();
+        (gone && owner(&entry.path()) == own)
+            .then(|| format!("{} shim {folder}", entry.file_name().to_string_lossy()))
     };
     entries.filter_map(shim).collect()
+}
+
+/// The user that a process belongs to.
+fn owner(process: &Path) -> Option<u32> {
+    Some(std::fs::metadata(process).ok()?.uid())
 }
 
 fn with_nextest(command: &mut Command) -> Result<(Counts, bool), Failure> {

@@ -23,6 +23,9 @@ use std::io;
 use std::path::PathBuf;
 use tokio::net::UnixStream;
 
+/// What is said when a request did not leave.
+const NOT_REACHED: &str = "the server cannot be reached";
+
 /// What to do when no server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Autostart {
@@ -200,7 +203,7 @@ impl<'a> Client<'a> {
             Autostart::Yes => "`cw doctor` checks the installation; `cw server logs` shows why",
             Autostart::Never => "`cw server start` starts it again",
         };
-        ErrorView::new(ErrorCode::Unreachable, "the server cannot be reached")
+        ErrorView::new(ErrorCode::Unreachable, NOT_REACHED)
             .cause(cause)
             .hint(hint)
     }
@@ -360,6 +363,11 @@ fn percent(text: &str) -> String {
 /// Whether a failure means that the server has gone, perhaps for a moment.
 pub(crate) fn is_gone(failure: &Failure) -> bool {
     failure.is(ErrorCode::Unreachable)
+}
+
+/// Whether a failure means that the server never had the request.
+pub(crate) fn is_unsent(failure: &Failure) -> bool {
+    matches!(failure, Failure::Error(error) if is_gone(failure) && error.message == NOT_REACHED)
 }
 
 #[cfg(test)]

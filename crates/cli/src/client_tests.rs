@@ -57,6 +57,7 @@ fn a_server_is_started_where_none_runs_and_only_when_that_is_wanted() {
     for autostart in [Autostart::Refused, Autostart::Never] {
         let failure = list(&client(&host, autostart)).unwrap_err();
         assert!(failure.is(ErrorCode::Unreachable), "{failure:?}");
+        assert!(is_unsent(&failure), "it may be sent again: {failure:?}");
     }
     assert!(list(&client(&host, Autostart::Yes)).is_ok());
 }
@@ -90,6 +91,7 @@ fn a_query_that_was_cut_off_is_sent_again_and_a_command_is_not() {
     let client = client(&host, Autostart::Never);
     let failure = wait(client.call::<cw_wire::project::ProjectPause>(&input)).unwrap_err();
     assert!(failure.is(ErrorCode::Unreachable), "{failure:?}");
+    assert!(!is_unsent(&failure), "it may have arrived: {failure:?}");
     assert_eq!(host.heard().len(), 1);
 }
 

@@ -105,16 +105,23 @@ impl App {
         }
         let names = env.keys().cloned().collect();
         let coming = self.ports.secrets.coming(env);
-        match self
-            .command(Command::Passing(names, Box::new(command)))
-            .await?
-        {
-            Reply::Passed(handed, reply) => {
-                coming.give(&handed);
-                Ok(*reply)
+        let engine = self.engine.clone();
+        // A task of its own: a caller that goes away meanwhile takes no values with it that its
+        // agents are already known to have.
+        let decided = tokio::spawn(async move {
+            let command = Command::Passing(names, Box::new(command));
+            match engine.decide(Signal::Command(command)).await? {
+                Reply::Passed(handed, reply) => {
+                    coming.give(&handed);
+                    Ok(*reply)
+                }
+                reply => Ok(reply),
             }
-            reply => Ok(reply),
-        }
+        });
+        let decided = decided.await;
+        decided
+            .map_err(|_| internal("a fault of cw; see the server's log"))?
+            .map_err(to_view)
     }
 
     /// Looks at the saved state.

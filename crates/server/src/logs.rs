@@ -12,6 +12,10 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 /// Log files that are kept.
 const FILES: usize = 14;
 
+/// What is logged unless it is asked for otherwise. The library behind the tools of agents tells of
+/// each call, with the caller's own words.
+const FILTER: &str = "info,rmcp=warn";
+
 /// Writes the log for as long as it lives.
 pub struct Logging {
     _writer: WorkerGuard,
@@ -31,7 +35,7 @@ pub fn start(dir: &Path, foreground: bool, filter: Option<&str>) -> Result<Loggi
     // A full buffer waits: a line that is dropped is the one that is looked for later.
     let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(file);
     let filter =
-        || EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+        || EnvFilter::try_new(filter.unwrap_or(FILTER)).unwrap_or_else(|_| EnvFilter::new(FILTER));
     let to_file = fmt::layer()
         .with_ansi(false)
         .with_writer(writer)

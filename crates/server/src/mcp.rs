@@ -39,11 +39,11 @@ pub struct Mcp(StreamableHttpService<Door, NeverSessionManager>);
 struct Door(Arc<App>);
 
 impl Mcp {
-    /// The tools of the server that `app` belongs to.
+    /// The tools of the server that `app` belongs to; `host` is the name that its TCP listener
+    /// goes by.
     #[must_use]
-    pub fn new(app: &Arc<App>) -> Self {
-        let own = app.about.listen.as_deref();
-        let own = own.and_then(|address| address.rsplit_once(':').map(|(host, _)| host));
+    pub fn new(app: &Arc<App>, host: Option<&str>) -> Self {
+        let own = host.map(|host| host.trim_matches(['[', ']']));
         let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().chain(own);
         // No sessions: every call stands for itself, so that a server that was started anew
         // answers the next one.
@@ -107,7 +107,14 @@ impl ServerHandler for Door {
             return Err(ErrorData::internal_error("nobody is known to call", None));
         };
         let arguments = request.arguments.unwrap_or_default();
-        let told = tools::call(&self.0, me, &request.name, arguments, how).await;
+        let told = tokio::select! {
+            // An answer that came at the same moment is not taken for somebody who has gone.
+            biased;
+            () = context.ct.cancelled() => {
+                return Err(ErrorData::internal_error("the caller has gone", None));
+            }
+            told = tools::call(&self.0, me, &request.name, arguments, how) => told,
+        };
         let Some(told) = told else {
             // The server ends. No answer is better than a wrong one: the connection breaks, and
             // the call is made again.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -18,6 +19,7 @@ use cw_wire::handshake::{
 };
 use cw_wire::procedure::Procedure;
 use cw_wire::{ErrorBody, ErrorCode, ErrorView};
+use http_body_util::BodyExt as _;
 
 use crate::app::{App, Fault};
 use crate::feed;
@@ -26,6 +28,11 @@ use crate::peer::Peer;
 
 /// The largest request.
 const BODY: usize = 16 * 1024 * 1024;
+
+/// How much of what a stranger sends is read, bytes.
+const DRAINED: usize = 1024 * 1024;
+/// How long.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Who calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -203,9 +210,21 @@ async fn mcp(State(desk): State<Arc<Desk>>, request: Request) -> Response {
             desk.mcp.answer(request).await.map(Body::new)
         }
         Err(fault) => {
-            // Read to its end, so that the caller hears why instead of a broken connection.
-            let _ = axum::body::to_bytes(body, BODY).await;
+            let _ = tokio::time::timeout(DRAIN, drain(body)).await;
             failure(fault)
+        }
+    }
+}
+
+/// Reads what a stranger sends, so that the caller hears why instead of a broken connection; nothing
+/// of it is kept, and not all of it is waited for.
+async fn drain(mut body: Body) {
+    let mut left = DRAINED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => return,
         }
     }
 }

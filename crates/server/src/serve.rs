@@ -173,10 +173,11 @@ fn answer(
     tcp: Option<(TcpListener, Guard)>,
 ) -> tokio::task::JoinHandle<std::io::Result<()>> {
     let table = handlers::table();
+    let host = tcp.as_ref().map(|(_, guard)| guard.host());
     let router = router(Arc::new(Desk {
         app: app.clone(),
         table,
-        mcp: Mcp::new(app),
+        mcp: Mcp::new(app, host),
     }));
     let ends = || {
         let mut ending = app.ending.subscribe();

@@ -44,6 +44,11 @@ impl Guard {
         })
     }
 
+    /// The name that the listener goes by, as it was typed.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     fn lets_in(&self, path: &str, headers: &HeaderMap) -> Result<Shown, &'static str> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let own = |name: &str| ["localhost", "127.0.0.1", "[::1]", &self.host].contains(&name);

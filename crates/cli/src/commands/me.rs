@@ -1,8 +1,8 @@
 //! `cw ask|say|progress|done`: what an agent says, under its own token.
 
 use super::done;
-use crate::client::is_gone;
-use crate::failure::{Exit, Outcome};
+use crate::client::{is_gone, is_unsent};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::input;
 use crate::render::{escape, json};
 use crate::session::Session;
@@ -136,10 +136,24 @@ pub(crate) fn call_name(session: &Session<'_>, number: u64) -> String {
 }
 
 /// Makes a call that may be made twice, until the server answers.
-fn patiently<T>(end: Instant, mut call: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+fn patiently<T>(end: Instant, call: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    until(end, is_gone, call)
+}
+
+/// Makes a call that may not be made twice once a server that is away listens again.
+pub(crate) fn once<T>(call: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    until(Instant::now() + RESTART, is_unsent, call)
+}
+
+/// Makes a call again while it fails in a way that passes.
+fn until<T>(
+    end: Instant,
+    passes: fn(&Failure) -> bool,
+    mut call: impl FnMut() -> Outcome<T>,
+) -> Outcome<T> {
     loop {
         match call() {
-            Err(failure) if is_gone(&failure) && Instant::now() < end => std::thread::sleep(PAUSE),
+            Err(failure) if passes(&failure) && Instant::now() < end => std::thread::sleep(PAUSE),
             other => return other,
         }
     }
@@ -182,7 +196,8 @@ impl SayArgs {
 impl ProgressArgs {
     pub(crate) fn perform(self, session: &Session<'_>) -> Outcome {
         session.agent_only("progress")?;
-        let answer = session.call::<Progress>(&ProgressInput { text: self.text })?;
+        let (input, end) = (ProgressInput { text: self.text }, Instant::now() + RESTART);
+        let answer = patiently(end, || session.call::<Progress>(&input))?;
         quiet(session, &answer)
     }
 }

@@ -177,11 +177,12 @@ fn only_the_token_of_an_agent_opens_the_tools_and_only_for_its_own_task() {
 fn over_tcp_the_tools_want_an_agents_token_and_nothing_else_takes_it() {
     let stage = Stage::new();
     stage.cw(&["server", "stop"]).expect(0);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
-    let mut server = stage.start(&["serve", "--listen", &address]);
-    stage.wait("the server", || TcpStream::connect(&address).ok());
+    let mut server = stage.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let address = stage.wait("the server", || {
+        let status = stage.cw(&["server", "status", "--json"]).out;
+        let status: Value = serde_json::from_str(&status).ok()?;
+        status["listen"].as_str().map(str::to_owned)
+    });
     let token = waiting_agent(&stage, "soho");
     let at = |headers: &str| {
         let list = request(2, "tools/list", &json!({}));
@@ -220,6 +221,57 @@ fn over_tcp_the_tools_want_an_agents_token_and_nothing_else_takes_it() {
     let_go(&stage, &["soho"]);
     stage.cw(&["server", "stop"]).expect(0);
     server.wait().unwrap();
+}
+
+#[test]
+fn messages_that_do_not_fit_into_one_answer_are_left_for_the_next() {
+    let stage = Stage::new();
+    let token = waiting_agent(&stage, "soho");
+    let long = |letter: &str| letter.repeat(40 * 1024);
+    for letter in ["a", "b"] {
+        let note = long(letter);
+        stage
+            .cw_with(&["agent", "say", "soho", "-"], note.as_bytes())
+            .expect(0);
+    }
+    let read = || -> Value {
+        serde_json::from_str(&done(&stage, &token, "read_messages", &json!({}))).unwrap()
+    };
+    for (letter, more) in [("a", true), ("b", false)] {
+        let answer = read();
+        assert_eq!(answer["messages"].as_array().unwrap().len(), 1);
+        assert_eq!(answer["messages"][0]["body"], long(letter));
+        assert_eq!(answer["more"].is_string(), more);
+    }
+    assert_eq!(read()["messages"], json!([]));
+    let_go(&stage, &["soho"]);
+}
+
+#[test]
+fn an_answer_for_a_caller_that_has_gone_comes_with_the_next_turn() {
+    let stage = Stage::new();
+    stage.tool("on-answer.sh", "cp \"$1\" answer; git add answer\n");
+    let token = waiting_agent(&stage, "soho");
+    let mut socket = UnixStream::connect(stage.home.join("run/cw.sock")).unwrap();
+    let body = use_of("ask", &json!({ "question": "Which?" })).to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\n{}content-length: {}\r\n\r\n{body}",
+        bearer(&token),
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    stage.wait_for("soho", "waiting");
+    // The server hangs up once it has seen that its caller did.
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(socket.read(&mut [0; 64]).unwrap(), 0);
+    drop(socket);
+    stage
+        .cw(&["message", "answer", "1", "the green one"])
+        .expect(0);
+    let_go(&stage, &["soho"]);
+    let answer = stage.file_at("cw/adhoc/integration", "answer");
+    assert!(answer.contains("the green one"), "{answer}");
 }
 
 #[test]
@@ -309,6 +361,31 @@ fn a_question_over_standard_input_outlives_its_server_and_is_answered_once() {
     assert!(tools.child.wait().unwrap().success());
     let_go(&stage, &["soho"]);
     assert_eq!(stage.json(&["agent", "show", "soho"])["agent"]["turns"], 1);
+}
+
+#[test]
+fn an_answer_to_a_question_that_its_program_gave_up_comes_with_the_next_turn() {
+    let stage = Stage::new();
+    stage.tool("on-answer.sh", "cp \"$1\" answer; git add answer\n");
+    let token = waiting_agent(&stage, "soho");
+    let mut tools = Tools::of(&stage, &token);
+    tools.send(&use_of("ask", &json!({ "question": "Which?" })));
+    stage.wait_for("soho", "waiting");
+    let params = json!({ "requestId": 7 });
+    let cancelled =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+    tools.send(&cancelled);
+    // Lines are read in order: the answer to this one shows that the one before was.
+    tools.send(&request(8, "ping", &json!({})));
+    assert_eq!(tools.answer()["id"], 8);
+    stage
+        .cw(&["message", "answer", "1", "the green one"])
+        .expect(0);
+    drop(tools.child.stdin.take());
+    tools.child.wait().unwrap();
+    let_go(&stage, &["soho"]);
+    let answer = stage.file_at("cw/adhoc/integration", "answer");
+    assert!(answer.contains("the green one"), "{answer}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use cw_wire::me::{
     Task as OwnTask, Took, TookInput, WAIT_LIMIT_S, WaitAnswer, WaitAnswerInput,
 };
 use cw_wire::scope::Nothing;
-use cw_wire::{ErrorCode, ErrorView, TaskList};
+use cw_wire::{ErrorCode, ErrorView, MessageView, TaskList};
 
 use crate::app::{App, Fault};
 use crate::faults::{internal, refusal, to_view};
@@ -203,27 +203,47 @@ pub(crate) async fn say(
     Ok(MeMessages { messages })
 }
 
-pub(crate) async fn read_messages(
+async fn read_messages(
     app: Arc<App>,
     me: AgentId,
     input: ReadMessagesInput,
 ) -> Result<MeMessages, Fault> {
-    let (ids, messages): (Vec<_>, Vec<_>) = app
-        .read(move |state| {
-            let turn = state.index().open_turn(me);
-            let mail = state.index().mail(me);
-            let rows = mail.filter_map(|id| state.get::<Message>(id));
-            // What its program was handed while it works comes by itself.
-            let rows = rows.filter(|message| turn.is_none() || message.passed != turn);
-            Ok(rows
-                .map(|message| (message.id, views::message::view(state, message)))
-                .unzip())
-        })
-        .await?;
-    if !ids.is_empty() && !input.acks {
-        call(&app, me, Call::TookMessages(ids)).await?;
+    let messages = mail(&app, me).await?;
+    if !input.acks {
+        hand_over(&app, me, &messages).await?;
     }
     Ok(MeMessages { messages })
+}
+
+/// What an agent has not read yet, oldest first.
+pub(crate) async fn mail(app: &App, me: AgentId) -> Result<Vec<MessageView>, Fault> {
+    app.read(move |state| {
+        let turn = state.index().open_turn(me);
+        let mail = state.index().mail(me);
+        let rows = mail.filter_map(|id| state.get::<Message>(id));
+        // What its program was handed while it works comes by itself.
+        let rows = rows.filter(|message| turn.is_none() || message.passed != turn);
+        Ok(rows
+            .map(|message| views::message::view(state, message))
+            .collect())
+    })
+    .await
+}
+
+/// Marks messages as read by an agent that is about to get them.
+pub(crate) async fn hand_over(
+    app: &App,
+    me: AgentId,
+    messages: &[MessageView],
+) -> Result<(), Fault> {
+    let ids: Vec<_> = messages
+        .iter()
+        .filter_map(|message| number(&message.id))
+        .collect();
+    if !ids.is_empty() {
+        call(app, me, Call::TookMessages(ids)).await?;
+    }
+    Ok(())
 }
 
 fn own_task(state: &State, me: AgentId) -> Result<MeTask, Fault> {

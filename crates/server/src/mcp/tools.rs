@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cw_core::domain::ids::AgentId;
-use cw_wire::me::{
-    AddTaskInput, AskInput, DoneInput, MeSayInput, ProgressInput, ReadMessagesInput,
-};
+use cw_wire::me::{AddTaskInput, AskInput, DoneInput, MeSayInput, ProgressInput};
 use cw_wire::scope::Nothing;
 use cw_wire::{ErrorCode, ErrorView};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::app::{App, Fault};
 use crate::faults::internal;
@@ -152,6 +150,8 @@ pub(super) async fn call(
         Err(fault) => Err(fault),
     };
     match told {
+        // Whose messages are cut has read them only in part: they fit as they are.
+        Ok(told) if name == "read_messages" => Some(told),
         Ok(told) => Some(Told {
             text: bounded(told.text),
             ..told
@@ -212,7 +212,7 @@ async fn perform(
             };
             written(me::say(app, me, input).await)
         }
-        "read_messages" => read_messages(app, me, how).await,
+        "read_messages" => read_messages(&app, me, how).await,
         "progress" => {
             let input: ProgressInput = read(arguments)?;
             written(me::progress(app, me, input).await)
@@ -269,15 +269,39 @@ async fn ask(app: &Arc<App>, me: AgentId, asked: Question, how: How) -> Result<T
     })
 }
 
-async fn read_messages(app: Arc<App>, me: AgentId, how: How) -> Result<Told, Fault> {
-    let input = ReadMessagesInput { acks: how.acks };
-    let read = me::read_messages(app, me, input).await?;
-    let ids = read.messages.iter().map(|message| message.id.clone());
-    let handed = if how.acks { ids.collect() } else { Vec::new() };
-    Ok(Told {
-        handed,
-        ..written(Ok(read))?
-    })
+/// Hands over what fits, and only that: what is left out stays to be read.
+async fn read_messages(app: &App, me: AgentId, how: How) -> Result<Told, Fault> {
+    let mut messages = me::mail(app, me).await?;
+    let all = messages.len();
+    messages.truncate(fitting(&messages)?);
+    let ids = messages.iter().map(|message| message.id.clone());
+    let mut told = Told {
+        handed: if how.acks { ids.collect() } else { Vec::new() },
+        ..Told::default()
+    };
+    if !how.acks {
+        me::hand_over(app, me, &messages).await?;
+    }
+    let left = all - messages.len();
+    let mut answer = json!({ "messages": messages });
+    if left > 0 {
+        answer["more"] = format!("{left} more: call `read_messages` again").into();
+    }
+    told.text = answer.to_string();
+    Ok(told)
+}
+
+/// How many messages from the front fit into one answer. The first does, whatever its length:
+/// nobody could read it otherwise.
+fn fitting(messages: &[impl Serialize]) -> Result<usize, Fault> {
+    let mut bytes = 0;
+    for (at, message) in messages.iter().enumerate() {
+        bytes += written(Ok(message))?.text.len();
+        if at > 0 && bytes > TEXT {
+            return Ok(at);
+        }
+    }
+    Ok(messages.len())
 }
 
 #[cfg(test)]
@@ -317,6 +341,19 @@ mod tests {
         let of = |bytes: usize| Map::from_iter([("text".to_owned(), "x".repeat(bytes).into())]);
         assert!(fits(&of(TEXT)).is_ok());
         assert!(fits(&of(TEXT + 1)).is_err());
+    }
+
+    #[test]
+    fn messages_are_handed_over_whole_as_many_as_fit_and_at_least_one() {
+        let fits = |all: &[usize]| {
+            let all: Vec<_> = all.iter().map(|bytes| "x".repeat(*bytes)).collect();
+            fitting(&all).unwrap()
+        };
+        assert_eq!(fits(&[]), 0);
+        assert_eq!(fits(&[10, 10, 10]), 3);
+        assert_eq!(fits(&[40 * 1024, 40 * 1024]), 1);
+        assert_eq!(fits(&[TEXT, 10]), 1);
+        assert_eq!(fits(&[10, TEXT]), 1);
     }
 
     #[test]

@@ -11,12 +11,13 @@ use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
 
 /// How long answers that are under way are waited for once nobody asks any more.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -27,12 +28,16 @@ pub(super) struct Relay {
     name: String,
     wait: u64,
     version: String,
+    /// Held by the call that is made of those that have an order.
+    order: Mutex<()>,
 }
 
 /// Why a line has no answer.
 enum Lost {
     /// The server is away, perhaps for a moment; whether it had read the line.
     Away { read: bool },
+    /// It has a fault, which may pass.
+    Failed(String),
     /// It says no.
     Refused(String),
 }
@@ -44,6 +49,7 @@ impl Relay {
             name,
             wait,
             version: version.to_owned(),
+            order: Mutex::new(()),
         })
     }
 
@@ -51,21 +57,41 @@ impl Relay {
     /// that waits holds nobody up.
     pub(super) async fn run(self: Arc<Self>, mut lines: mpsc::Receiver<String>) {
         let mut under_way = JoinSet::new();
+        let mut requests: HashMap<String, AbortHandle> = HashMap::new();
         let mut number = 0;
         while let Some(line) = lines.recv().await {
             number += 1;
-            let this = self.clone();
-            under_way.spawn(async move { this.pass(&line, number).await });
+            requests.retain(|_, request| !request.is_finished());
             while under_way.try_join_next().is_some() {}
+            let asked: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(id) = given_up(&asked) {
+                // Nobody reads its answer any more, so what it hands over comes another way.
+                if let Some(request) = requests.remove(&id) {
+                    request.abort();
+                }
+                continue;
+            }
+            let (this, id) = (self.clone(), asked["id"].to_string());
+            let request = under_way.spawn(async move { this.in_turn(&line, &asked, number).await });
+            requests.insert(id, request);
         }
         let rest = async { while under_way.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
     }
 
-    async fn pass(&self, line: &str, number: u64) {
-        let asked: Value = serde_json::from_str(line).unwrap_or_default();
+    /// Passes a line on, after those before it where what it does has an order.
+    async fn in_turn(&self, line: &str, asked: &Value, number: u64) {
+        // Tasks begin in the order in which they were spawned, and the lock is fair.
+        let _turn = match has_order(asked) {
+            true => Some(self.order.lock().await),
+            false => None,
+        };
+        self.pass(line, asked, number).await;
+    }
+
+    async fn pass(&self, line: &str, asked: &Value, number: u64) {
         let end = Instant::now() + Duration::from_secs(self.wait) + RESTART;
-        let answer = match self.exchange(line, &asked, number, end).await {
+        let answer = match self.exchange(line, asked, number, end).await {
             Ok(answer) if answer.is_empty() => return,
             Ok(answer) => answer,
             Err(why) => match asked.get("id") {
@@ -97,7 +123,7 @@ impl Relay {
             ];
             match self.post(MCP_PATH, line, &headers).await {
                 Ok(answer) => return Ok(answer),
-                Err(Lost::Refused(why)) => return Err(why),
+                Err(Lost::Refused(why) | Lost::Failed(why)) => return Err(why),
                 Err(Lost::Away { read }) if read && !may_repeat(asked) => {
                     return Err(
                         "the server went away meanwhile, so this may have been done or not: look \
@@ -120,7 +146,7 @@ impl Relay {
         let body = serde_json::to_string(&TookInput { messages }).unwrap_or_default();
         let path = format!("{RPC_PATH}{}", Took::NAME);
         let end = Instant::now() + RESTART;
-        while let Err(Lost::Away { .. }) = self.post(&path, &body, &[]).await {
+        while let Err(Lost::Away { .. } | Lost::Failed(_)) = self.post(&path, &body, &[]).await {
             if Instant::now() >= end {
                 return;
             }
@@ -171,6 +197,7 @@ fn refusal(status: StatusCode, text: &str) -> Option<Lost> {
     let told = serde_json::from_str::<ErrorBody>(text);
     Some(match told {
         Ok(body) if body.error.code == cw_wire::ErrorCode::Unreachable => Lost::Away { read: true },
+        Ok(body) if status.is_server_error() => Lost::Failed(body.error.message),
         Ok(body) => Lost::Refused(body.error.message),
         Err(_) => Lost::Refused(format!("the server answered {status}")),
     })
@@ -179,6 +206,18 @@ fn refusal(status: StatusCode, text: &str) -> Option<Lost> {
 /// Whether a line may reach the server twice: adding a task has no name to be known by.
 fn may_repeat(asked: &Value) -> bool {
     asked["params"]["name"] != "add_task"
+}
+
+/// Whether a line comes after those before it: whoever says two things says them in this order. A
+/// question waits for an answer and holds nobody up.
+fn has_order(asked: &Value) -> bool {
+    asked["method"] == "tools/call" && asked["params"]["name"] != "ask"
+}
+
+/// The request that a line says nobody waits for any more.
+fn given_up(asked: &Value) -> Option<String> {
+    let cancels = asked["method"] == "notifications/cancelled";
+    cancels.then(|| asked["params"]["requestId"].to_string())
 }
 
 /// The messages that an answer hands over.
@@ -228,7 +267,16 @@ mod tests {
         assert!(matches!(told, Some(Lost::Refused(why)) if why == "the token is not known"));
         let told = refusal(status, &body("unreachable"));
         assert!(matches!(told, Some(Lost::Away { read: true })));
+        let told = refusal(StatusCode::INTERNAL_SERVER_ERROR, &body("internal"));
+        assert!(matches!(told, Some(Lost::Failed(_))), "may pass");
         assert!(refusal(StatusCode::ACCEPTED, "").is_none());
+    }
+
+    #[test]
+    fn a_question_waits_beside_what_has_an_order() {
+        let call = |name: &str| json!({ "method": "tools/call", "params": { "name": name } });
+        assert!(has_order(&call("say")) && has_order(&call("done")));
+        assert!(!has_order(&call("ask")) && !has_order(&json!({ "method": "ping" })));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::spec::SpecArgs;
 use crate::commands::done;
+use crate::commands::me::once;
 use crate::failure::Outcome;
 use crate::render::human;
 use crate::session::Session;
@@ -43,7 +44,8 @@ impl AddArgs {
         let mut spec = self.spec.spec(Some(self.title))?;
         spec.kind = self.kind;
         let answer = if session.client.is_agent() {
-            session.call::<AddTask>(&for_agent(spec))?
+            let input = for_agent(spec);
+            once(|| session.call::<AddTask>(&input))?
         } else {
             session.call::<TaskAdd>(&TaskAddInput {
                 dir: session.dir()?,

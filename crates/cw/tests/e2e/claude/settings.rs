@@ -69,8 +69,9 @@ fn what_a_repository_sets_for_claude_has_no_effect_unless_the_project_wants_it()
     let Some(program) = claude() else { return };
     assert_eq!(by_claude(&program, ""), [false; 3]);
     // The same repository is a danger where it is asked for: the test would see it.
-    let [hooked, _, elsewhere] = by_claude(&program, "repo_settings = true\n");
+    let [hooked, served, elsewhere] = by_claude(&program, "repo_settings = true\n");
     assert!(hooked && elsewhere);
+    assert!(served);
 }
 
 /// With the settings of an agent that speaks ACP, Claude Code behind it.
@@ -99,6 +100,7 @@ fn over_acp(more: &str) -> Option<[bool; 3]> {
 fn what_a_repository_sets_for_claude_over_acp_has_no_effect_unless_the_project_wants_it() {
     let Some(effects) = over_acp("") else { return };
     assert_eq!(effects, [false; 3]);
-    let [hooked, _, elsewhere] = over_acp("repo_settings = true\n").unwrap();
+    let [hooked, served, elsewhere] = over_acp("repo_settings = true\n").unwrap();
     assert!(hooked && elsewhere);
+    assert!(served);
 }

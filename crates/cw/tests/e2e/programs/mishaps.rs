@@ -159,7 +159,12 @@ fn stalls(player: &Player) {
     let task = bench.stage.wait("the silence to end", || {
         Some(bench.task()).filter(|task| over(task))
     });
-    assert!(task["error"].is_string(), "{task}");
+    let error = task["error"].as_str().unwrap_or_default();
+    assert!(error.contains("limits.stall"), "{task}");
+    assert!(
+        !bench.model.requests(SCENARIO).is_empty(),
+        "it fell silent before it had asked the model"
+    );
     assert_eq!(processes(bench.stage.root()), 0);
 }
 
