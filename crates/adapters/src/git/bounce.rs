@@ -15,6 +15,7 @@ use super::collect;
 use super::commits::{compose, signed_as};
 use super::copies::fingerprint;
 use super::error::GitError;
+use super::keep::behind_a_link;
 use super::markers::holds_new_markers;
 use super::repo::{Repo, path_of, remove_file, shown, write_whole};
 use super::root::Root;
@@ -193,14 +194,25 @@ impl Tree<'_> {
                 let parents = [before.clone()];
                 kept.push(self.repo.keep_tree(tree, &parents, subject, prefix, at)?);
             }
-            kept.extend(self.keep_apart(&capture, prefix, at)?);
+            kept.extend(self.keep_apart(&capture, None, (prefix, at))?);
             self.reset()?;
             for path in self.repo.changed(before, tip, "A")? {
-                remove_merged(&self.path.join(path_of(&path)))?;
+                self.remove_merged(&path)?;
             }
         }
         remove_file(&self.admin.join(MERGING))?;
         Ok(kept)
+    }
+
+    /// Removes a file that a merge has put there. Where a folder stands, or a file or a link in the
+    /// place of its folder, that is what was there before.
+    fn remove_merged(&self, path: &[u8]) -> Result<(), GitError> {
+        let path = self.path.join(path_of(path));
+        let gone = fs::symlink_metadata(&path).map_or(true, |found| found.is_dir());
+        if gone || behind_a_link(&self.path, &path) {
+            return Ok(());
+        }
+        remove_file(&path)
     }
 
     /// The paths of a tree to which the marker of the bounce's merge has come that its tip has
@@ -221,13 +233,6 @@ impl Tree<'_> {
             .succeed()?;
         Ok(output.parts().map(<[u8]>::to_vec).collect())
     }
-}
-
-/// Removes a file that a merge has put there. Where a folder stands, or a file in the place of its
-/// folder, that is what was there before.
-fn remove_merged(path: &std::path::Path) -> Result<(), GitError> {
-    let gone = fs::symlink_metadata(path).map_or(true, |found| found.is_dir());
-    if gone { Ok(()) } else { remove_file(path) }
 }
 
 /// Merges the tip into the task's worktree.
@@ -377,8 +382,11 @@ fn make_room(tree: &Tree<'_>, ask: &MergeInto, head: &Oid) -> Result<(), GitErro
         return Ok(());
     }
     let mut in_the_way = tree.repo.changed(head, &ask.tip, "A")?;
+    // Behind a link stands what is not this worktree's: the original itself, maybe.
     let is_file = |path: &Vec<u8>| {
-        fs::symlink_metadata(tree.path.join(path_of(path))).is_ok_and(|found| !found.is_dir())
+        let path = tree.path.join(path_of(path));
+        fs::symlink_metadata(&path).is_ok_and(|found| !found.is_dir())
+            && !behind_a_link(&tree.path, &path)
     };
     in_the_way.retain(|path| copies.contains_key(path) && is_file(path));
     let changed: Vec<Vec<u8>> = in_the_way

@@ -58,7 +58,7 @@ fn without_worktree(
     tree: Option<&Tree<'_>>,
 ) -> Result<Collected, GitError> {
     let tip = repo.tip(&ask.branch)?;
-    let mut kept = keep_leftovers(repo, path, &ask.branch, &ask.kept, ask.at)?;
+    let mut kept = keep_leftovers(repo, None, path, &ask.branch, (&ask.kept, ask.at))?;
     let left = tree
         .map(Tree::head)
         .transpose()?
@@ -146,7 +146,7 @@ fn look(tree: &Tree<'_>, ask: &Collect) -> Result<Found, GitError> {
         head,
         capture,
     };
-    found.kept = tree.keep_apart(&found.capture, &ask.kept, ask.at)?;
+    found.kept = tree.keep_apart(&found.capture, None, (&ask.kept, ask.at))?;
     for name in shown(found.capture.nested.iter().map(Vec::as_slice)) {
         found.notes.push(format!(
             "{name} is a repository of its own: not committed, its files are kept aside"

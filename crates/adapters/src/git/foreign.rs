@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cw_core::domain::oid::Oid;
 use cw_core::domain::time::Timestamp;
 
 use super::error::GitError;
@@ -15,6 +16,9 @@ use super::worktree::Tree;
 
 /// A submodule's folder may hold those of its own submodules; so deep they are looked for.
 const DEPTH: usize = 8;
+
+/// So many beginnings of a shallow history are looked at.
+const MANY_ROOTS: usize = 1000;
 
 /// What is to become of a repository that is about to go.
 pub(super) enum Fate {
@@ -33,9 +37,15 @@ impl Repo<'_> {
         if !git_dir.join("objects").is_dir() {
             return Ok(Fate::Nothing);
         }
-        let inside = || self.door.at(git_dir).inside(git_dir, None);
-        let own = ["rev-list", "-n1", "--all", "--not", "--remotes"];
-        let mut holds = inside().args(own).run()?;
+        // What is missing there is not fetched by a program that its configuration may name.
+        let inside = || {
+            let git = self.door.at(git_dir).inside(git_dir, None);
+            git.env("GIT_NO_LAZY_FETCH", "1")
+        };
+        let fetched = shallow_roots(git_dir);
+        let not_fetched = || inside().args(["rev-list", "-n1", "--ignore-missing"]);
+        let all = ["--all", "--not", "--remotes"];
+        let mut holds = not_fetched().args(&fetched).args(all).run()?;
         if holds.code == 0 && holds.stdout.is_empty() {
             // A submodule's HEAD is on no branch.
             let head = ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"];
@@ -43,8 +53,8 @@ impl Repo<'_> {
             if head.code != 0 {
                 return Ok(Fate::Nothing);
             }
-            let own = ["rev-list", "-n1", "HEAD", "--not", "--remotes", "--"];
-            holds = inside().args(own).run()?;
+            let own = ["HEAD", "--not", "--remotes", "--"];
+            holds = not_fetched().args(&fetched).args(own).run()?;
         }
         match (holds.code, holds.stdout.is_empty()) {
             (0, true) => return Ok(Fate::Nothing),
@@ -55,6 +65,9 @@ impl Repo<'_> {
         let fetch = [
             "-c",
             "protocol.file.allow=always",
+            "-c",
+            // Gives also what no ref leads to.
+            "protocol.version=2",
             "fetch",
             "--quiet",
             "--no-tags",
@@ -67,7 +80,12 @@ impl Repo<'_> {
         // gives nothing and no error.
         fetch(&[&all, "^refs/remotes/*"])?;
         fetch(&[&format!("+HEAD:{folder}/HEAD")])?;
-        let wanted = refs_of(inside())?;
+        let mut wanted = refs_of(inside())?;
+        for (n, entry) in stash_of(inside())?.into_iter().enumerate() {
+            let name = format!("stashed/{n}");
+            fetch(&[&format!("+{entry}:{folder}/{name}")])?;
+            wanted.push((name, entry));
+        }
         let head = inside()
             .args(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"])
             .run()?;
@@ -89,6 +107,24 @@ impl Repo<'_> {
         })
     }
 
+    /// Keeps what a repository holds whose folder is about to be thrown away. A `.git` that is no
+    /// folder leads to one that stays.
+    pub(super) fn keep_repository(
+        &self,
+        root: &Root,
+        git_dir: &Path,
+        prefix: &str,
+    ) -> Result<Option<String>, GitError> {
+        if !fs::symlink_metadata(git_dir).is_ok_and(|found| found.is_dir()) {
+            return Ok(None);
+        }
+        match self.keep_commits_of(git_dir, prefix)? {
+            Fate::Nothing => Ok(None),
+            Fate::Fetched(name) => Ok(Some(name)),
+            Fate::Precious => root.set_aside(git_dir).map(Some),
+        }
+    }
+
     fn next_folder(&self, prefix: &str) -> Result<usize, GitError> {
         let start = format!("{prefix}/repository-");
         let number = |(name, _): &(String, _)| {
@@ -98,6 +134,24 @@ impl Repo<'_> {
         let kept = self.kept(prefix)?;
         Ok(kept.iter().filter_map(number).max().unwrap_or(0) + 1)
     }
+}
+
+/// Where a shallow repository's history begins, as what is to be left out: that was fetched, so it
+/// is elsewhere.
+fn shallow_roots(git_dir: &Path) -> Vec<String> {
+    let text = fs::read_to_string(git_dir.join("shallow")).unwrap_or_default();
+    let oid = |line: &str| Oid::new(line.trim()).ok();
+    let roots = text.lines().filter_map(oid).take(MANY_ROOTS);
+    roots.map(|oid| format!("^{oid}")).collect()
+}
+
+/// The entries of a repository's stash but the newest: its ref leads to that alone.
+fn stash_of(git: super::door::Git<'_>) -> Result<Vec<String>, GitError> {
+    let list = ["rev-list", "--walk-reflogs", "refs/stash", "--"];
+    // Without a stash, that is an error.
+    let output = git.args(list).run()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().skip(1).map(str::to_owned).collect())
 }
 
 /// The refs of a repository below `refs/`, without those of its remotes, and where they stand.
@@ -145,42 +199,29 @@ impl Tree<'_> {
         for link in links.unwrap_or_default() {
             let folder = self.path.join(path_of(&link));
             let own = folder.join(".git");
-            let Ok(is) = fs::symlink_metadata(&own) else {
+            if fs::symlink_metadata(&own).is_err() {
                 continue;
-            };
-            if self.is_touched(&folder)? {
-                let nested = [link];
-                kept.extend(
-                    self.repo
-                        .keep_nested(&self.admin, &self.path, &nested, prefix, at)?,
-                );
             }
-            if is.is_dir() {
-                kept.extend(self.keep_repository(root, &own, prefix)?);
+            if self.is_touched(&folder)? {
+                let (base, nested) = (&self.path, [link]);
+                let found =
+                    self.repo
+                        .keep_nested(&self.admin, base, &nested, Some(root), (prefix, at))?;
+                kept.extend(found);
+            } else {
+                kept.extend(self.repo.keep_repository(root, &own, prefix)?);
             }
         }
         Ok(kept)
     }
 
-    /// Whether a submodule holds files that its commit has not.
+    /// Whether a submodule holds files that its commit has not. Its files are read under our
+    /// configuration: its own may name programs that would be run (`git status` runs filters).
     fn is_touched(&self, folder: &Path) -> Result<bool, GitError> {
-        let status = ["status", "--porcelain", "-z", "--untracked-files=all"];
-        let output = self.repo.door.at(folder).args(status).run()?;
-        Ok(output.code != 0 || !output.stdout.is_empty())
-    }
-
-    /// Keeps what a repository in this worktree holds, before its folder is thrown away.
-    pub(super) fn keep_repository(
-        &self,
-        root: &Root,
-        git_dir: &Path,
-        prefix: &str,
-    ) -> Result<Option<String>, GitError> {
-        match self.repo.keep_commits_of(git_dir, prefix)? {
-            Fate::Nothing => Ok(None),
-            Fate::Fetched(name) => Ok(Some(name)),
-            Fate::Precious => root.set_aside(git_dir).map(Some),
-        }
+        let (tree, nested) = self.repo.folder_tree(&self.admin, folder)?;
+        let head = ["rev-parse", "--quiet", "--verify", "HEAD^{tree}"];
+        let head = self.repo.door.at(folder).args(head).run()?;
+        Ok(!nested.is_empty() || head.code != 0 || head.line().trim() != tree.as_str())
     }
 }
 

@@ -12,6 +12,7 @@ use cw_core::ports::workspaces::CommitMessage;
 use super::capture::Capture;
 use super::error::GitError;
 use super::repo::{Repo, oid_of, path_of, shown};
+use super::root::Root;
 use super::worktree::Tree;
 
 /// A nested repository may hold another one; so deep they are followed.
@@ -19,16 +20,17 @@ const DEPTH: usize = 8;
 
 impl Tree<'_> {
     /// Keeps what the captured tree does not hold: nested repositories, and files whose names git
-    /// does not take, under numbers.
+    /// does not take, under numbers. `going`: as for [`Repo::keep_nested`].
     pub(super) fn keep_apart(
         &self,
         capture: &Capture,
-        prefix: &str,
-        at: Timestamp,
+        going: Option<&Root>,
+        (prefix, at): (&str, Timestamp),
     ) -> Result<Vec<String>, GitError> {
-        let mut kept =
-            self.repo
-                .keep_nested(&self.admin, &self.path, &capture.nested, prefix, at)?;
+        let (admin, path) = (&self.admin, &self.path);
+        let mut kept = self
+            .repo
+            .keep_nested(admin, path, &capture.nested, going, (prefix, at))?;
         let subject = "Keep files that git cannot name";
         let files = self.keep_files(&capture.left_out, subject, prefix, at)?;
         kept.extend(files.name);
@@ -111,7 +113,7 @@ pub(super) struct KeptFiles {
 }
 
 /// Whether a folder between `base` and `path` is a symbolic link.
-fn behind_a_link(base: &Path, path: &Path) -> bool {
+pub(super) fn behind_a_link(base: &Path, path: &Path) -> bool {
     path.ancestors()
         .skip(1)
         .take_while(|folder| *folder != base)
@@ -131,20 +133,22 @@ pub(super) fn make_readable(path: &Path) {
 
 impl Repo<'_> {
     /// Keeps the files of repositories nested in `base` under refs of their own, since no commit
-    /// of this repository can hold them at their place.
+    /// of this repository can hold them at their place. Where they are about to go, their commits
+    /// are kept too: `going` says where one stands aside that does not give them.
     pub(super) fn keep_nested(
         &self,
         scratch: &Path,
         base: &Path,
         nested: &[Vec<u8>],
-        prefix: &str,
-        at: Timestamp,
+        going: Option<&Root>,
+        (prefix, at): (&str, Timestamp),
     ) -> Result<Vec<String>, GitError> {
         let mut kept = Vec::new();
         let mut folders: Vec<(Vec<u8>, usize)> =
             nested.iter().map(|path| (path.clone(), 0)).collect();
         while let Some((folder, depth)) = folders.pop() {
-            let (tree, inner) = self.folder_tree(scratch, &base.join(path_of(&folder)))?;
+            let path = base.join(path_of(&folder));
+            let (tree, inner) = self.folder_tree(scratch, &path)?;
             if depth < DEPTH {
                 folders.extend(
                     inner
@@ -155,6 +159,9 @@ impl Repo<'_> {
             let name = shown([&folder[..]]).join("");
             let subject = format!("Keep the files of the nested repository {name}");
             kept.push(self.keep_tree(&tree, &[], &subject, prefix, at)?);
+            if let Some(root) = going {
+                kept.extend(self.keep_repository(root, &path.join(".git"), prefix)?);
+            }
         }
         Ok(kept)
     }

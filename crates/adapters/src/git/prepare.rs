@@ -154,8 +154,8 @@ fn clear(
         }
     }
     if fs::symlink_metadata(path).is_ok() {
-        if let Some((prefix, at)) = keep {
-            kept.extend(keep_leftovers(repo, path, owner, prefix, at)?);
+        if let Some(keep) = keep {
+            kept.extend(keep_leftovers(repo, Some(root), path, owner, keep)?);
         }
         root.discard(path)?;
     }
@@ -170,22 +170,31 @@ fn was_ready(tree: &Tree<'_>) -> bool {
     tree.admin.join("cw-ready").exists()
 }
 
-/// Keeps the files at `path`, whose registration is gone.
+/// Keeps the files at `path`, whose registration is gone; where they are about to go, the commits
+/// of repositories there too, as [`Repo::keep_nested`] does.
 pub(super) fn keep_leftovers(
     repo: &Repo<'_>,
+    going: Option<&Root>,
     path: &Path,
     branch: &str,
-    prefix: &str,
-    at: Timestamp,
+    (prefix, at): (&str, Timestamp),
 ) -> Result<Vec<String>, GitError> {
     let holds_files = fs::read_dir(path)
         .is_ok_and(|mut all| all.any(|e| e.is_ok_and(|e| e.file_name() != ".git")));
     let is_folder = fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-    if !is_folder || !holds_files {
-        return Ok(Vec::new());
+    let mut kept = Vec::new();
+    if !is_folder {
+        return Ok(kept);
+    }
+    if let Some(root) = going {
+        kept.extend(repo.keep_repository(root, &path.join(".git"), prefix)?);
+    }
+    if !holds_files {
+        return Ok(kept);
     }
     let (tree, nested) = repo.folder_tree(&repo.common, path)?;
-    let mut kept = repo.keep_nested(&repo.common, path, &nested, prefix, at)?;
+    let nested = repo.keep_nested(&repo.common, path, &nested, going, (prefix, at))?;
+    kept.extend(nested);
     let parents: Vec<Oid> = repo.tip(branch)?.into_iter().collect();
     if parents
         .first()

@@ -19,21 +19,22 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
     let path = root.own(&ask.path)?;
     repo.locks.alone(&path, || {
         let mut kept = Vec::new();
+        let keep = (ask.kept.as_str(), ask.at);
         match repo.worktree_at(&path)? {
             Some(tree) if tree.is_present() && tree.is_whole() => {
                 tree.claim(root)?;
                 kept.extend(tree.mend(root, Some(&ask.kept))?);
                 kept.extend(tree.undo_half_merge(&ask.kept, ask.at)?);
-                kept.extend(keep_work(&tree, ask)?);
+                kept.extend(keep_work(&tree, root, ask)?);
                 kept.extend(tree.keep_submodules(root, &ask.kept, ask.at)?);
             }
             Some(tree) => {
                 tree.claim(root)?;
                 kept.extend(tree.keep_lost_commits(&ask.kept, ask.at)?);
                 kept.extend(tree.keep_submodules(root, &ask.kept, ask.at)?);
-                kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?);
+                kept.extend(keep_leftovers(repo, Some(root), &path, &ask.branch, keep)?);
             }
-            None => kept.extend(keep_leftovers(repo, &path, &ask.branch, &ask.kept, ask.at)?),
+            None => kept.extend(keep_leftovers(repo, Some(root), &path, &ask.branch, keep)?),
         }
         if path.symlink_metadata().is_ok() {
             root.discard(&path)?;
@@ -51,7 +52,7 @@ pub(super) fn release(repo: &Repo<'_>, root: &Root, ask: &Release) -> Result<Rel
 const MANY_PARENTS: usize = 200;
 
 /// Keeps uncommitted files, and commits that only this worktree's HEAD or its log still knows.
-fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
+fn keep_work(tree: &Tree<'_>, root: &Root, ask: &Release) -> Result<Vec<String>, GitError> {
     let repo = tree.repo;
     let tip = repo.tip(&ask.branch)?;
     let head = tree.head()?.commit.or_else(|| tip.clone());
@@ -73,7 +74,7 @@ fn keep_work(tree: &Tree<'_>, ask: &Release) -> Result<Vec<String>, GitError> {
     if ask.unmerged && is_on_no_other_branch(repo, &head, &ask.branch)? {
         kept.push(repo.keep(&ask.kept, &head)?);
     }
-    kept.extend(tree.keep_apart(&capture, &ask.kept, ask.at)?);
+    kept.extend(tree.keep_apart(&capture, Some(root), (&ask.kept, ask.at))?);
     let merging = tree.merge_heads();
     if capture.tree.is_some() || !merging.is_empty() {
         let parents = [vec![head.clone()], merging].concat();

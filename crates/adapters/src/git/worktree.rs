@@ -231,7 +231,7 @@ impl<'r> Tree<'r> {
         if fs::symlink_metadata(&link).is_ok() {
             // A repository of the agent's own, made over ours.
             if let Some(prefix) = keep.filter(|_| link.is_dir()) {
-                kept = self.keep_repository(root, &link, prefix)?;
+                kept = self.repo.keep_repository(root, &link, prefix)?;
             }
             root.discard(&link)?;
         }

@@ -8,7 +8,7 @@ use cw_core::ports::workspaces::{GateCheckout, MergedInto, Workspaces};
 use super::world::{BRANCH, KEPT, World, git_in, write};
 
 /// The text of every file that stands under the refs of kept work.
-fn kept(world: &World) -> Vec<String> {
+pub(crate) fn kept(world: &World) -> Vec<String> {
     let kept = world.ws.kept(&world.repo, KEPT).unwrap();
     let mut found = Vec::new();
     for one in kept {
@@ -20,7 +20,7 @@ fn kept(world: &World) -> Vec<String> {
 }
 
 /// A world whose repository has a submodule `lib`.
-fn with_submodule() -> World {
+pub(crate) fn with_submodule() -> World {
     let world = World::new();
     let lib = world.base().join("lib");
     git_in(&world.base(), &["init", "--quiet", "lib"]);
@@ -228,11 +228,11 @@ fn what_was_written_after_a_merge_that_was_cut_off_is_kept() {
     assert!(kept.contains(&"untracked work".into()), "{kept:?}");
 }
 
-fn read(folder: &Path, file: &str) -> String {
+pub(crate) fn read(folder: &Path, file: &str) -> String {
     fs::read_to_string(folder.join(file)).unwrap()
 }
 
-fn all_refs(world: &World) -> String {
+pub(crate) fn all_refs(world: &World) -> String {
     world.git(["for-each-ref", "--format=%(objectname) %(refname)", KEPT])
 }
 

@@ -9,6 +9,7 @@ mod killed;
 mod land;
 mod lane;
 mod lossless;
+mod nested;
 mod origin;
 mod prepare;
 mod release;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::course::{Course, Phrases};
 use super::super::json::{Heard, count, detail, digest, hear, list, micro, one_line, owned, text};
-use super::super::{LINE_TEXT_CAP, Reaction, Reader, Reading, clip_line};
+use super::super::{LINE_TEXT_CAP, LINGERED, Reaction, Reader, Reading, clip_line};
 use super::{HELLO, Memo, PROMPT, PROTOCOL, SESSION, decision, not_offered, request};
 
 const PHRASES: Phrases = Phrases {
@@ -129,7 +129,7 @@ impl Talk {
     fn greeted(&mut self, outcome: Result<&Value, &Value>) -> Reading {
         let hello = match outcome {
             Ok(hello) => hello,
-            Err(error) => return self.fail(&reason(error)),
+            Err(error) => return self.fail(&refusal(error)),
         };
         if let Some(version) = hello["protocolVersion"].as_u64()
             && version != PROTOCOL
@@ -166,14 +166,8 @@ impl Talk {
         let opened = match outcome {
             Ok(opened) => opened,
             Err(error) => {
-                let auth = error["code"].as_i64() == Some(AUTH_REQUIRED);
-                self.session_unknown = self.memo.session.is_some() && !auth;
-                let why = if auth {
-                    format!("status 401: {}", reason(error))
-                } else {
-                    reason(error)
-                };
-                return self.fail(&why);
+                self.session_unknown = self.memo.session.is_some() && !wants_login(error);
+                return self.fail(&refusal(error));
             }
         };
         let session = match &self.memo.session {
@@ -202,7 +196,7 @@ impl Talk {
         let result = match outcome {
             Ok(result) => result,
             Err(error) => {
-                let mut reading = self.fail(&reason(error));
+                let mut reading = self.fail(&refusal(error));
                 events.append(&mut reading.events);
                 return Reading { events, ..reading };
             }
@@ -342,16 +336,19 @@ fn send(events: Vec<AgentEvent>, line: String) -> Reading {
     }
 }
 
-/// Whether every file that an edit names lies in this folder.
+/// Whether an edit names files, and every one lies in this folder.
 fn stays_in(folder: &str, call: &Value) -> bool {
     let input = &call["rawInput"];
     let named = list(&call["locations"]).map(|place| text(place, "path"));
+    let named = named.chain(list(&call["content"]).map(|part| text(part, "path")));
     let named = named.chain([text(input, "file_path"), text(input, "path")]);
-    named.filter(|path| !path.is_empty()).all(|path| {
-        let path = Path::new(path);
-        let climbs = path.components().any(|part| part == Component::ParentDir);
-        !climbs && (path.is_relative() || path.starts_with(folder))
-    })
+    let mut named = named.filter(|path| !path.is_empty()).peekable();
+    named.peek().is_some()
+        && named.all(|path| {
+            let path = Path::new(path);
+            let climbs = path.components().any(|part| part == Component::ParentDir);
+            !climbs && (path.is_relative() || path.starts_with(folder))
+        })
 }
 
 fn list_is_empty(value: &Value) -> bool {
@@ -396,6 +393,18 @@ fn with(call: &Value) -> String {
         Some(place) => one_line(place, "path"),
         None => one_line(call, "title"),
     }
+}
+
+fn wants_login(error: &Value) -> bool {
+    error["code"].as_i64() == Some(AUTH_REQUIRED)
+}
+
+/// The reason of an error, in words by which a missing login is known as one.
+fn refusal(error: &Value) -> String {
+    if wants_login(error) {
+        return format!("HTTP status 401: {}", reason(error));
+    }
+    reason(error)
 }
 
 /// The reason of a JSON-RPC error; what it is about often stands in its data.
@@ -454,7 +463,9 @@ impl Reader for Talk {
 
     /// The answer to the prompt is the end; how the program goes after it says nothing.
     fn verdict(&self, exit: &Exit) -> Verdict {
-        if self.session_unknown && exit.stopped.is_none() {
+        // One that stays on after its input was closed was made to go.
+        let by_itself = exit.stopped.as_deref().is_none_or(|why| why == LINGERED);
+        if self.session_unknown && by_itself {
             return Verdict::SessionUnknown;
         }
         let gone = Exit {

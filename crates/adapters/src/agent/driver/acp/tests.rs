@@ -306,6 +306,11 @@ fn a_session_that_cannot_be_taken_up_asks_for_a_new_one() {
     for texts in [&[cannot][..], &[HELLO_ANSWER, gone]] {
         let told = talk(&resumed(), &lines(texts));
         assert_eq!(told.reader.verdict(&exit(0)), Verdict::SessionUnknown);
+        let stayed = cw_core::ports::agents::Exit {
+            stopped: Some(super::super::LINGERED.into()),
+            ..exit(143)
+        };
+        assert_eq!(told.reader.verdict(&stayed), Verdict::SessionUnknown);
         assert!(told.closed);
     }
 }
@@ -315,6 +320,11 @@ fn errors_refusals_and_other_versions_are_no_success() {
     let fresh = |texts: &[&str]| talk(&order("acp"), &lines(texts)).reader.verdict(&exit(0));
     let auth = r#"{"id":2,"error":{"code":-32000,"message":"Authentication required"}}"#;
     assert!(matches!(fresh(&[HELLO_ANSWER, auth]), Verdict::Auth { .. }));
+    let later = auth.replace("\"id\":2", "\"id\":3");
+    assert!(matches!(
+        fresh(&[HELLO_ANSWER, SESSION_ANSWER, &later]),
+        Verdict::Auth { .. }
+    ));
     let limit = r#"{"id":3,"error":{"code":-32603,"message":"Internal error","data":{"details":"429 Too Many Requests"}}}"#;
     assert!(matches!(
         fresh(&[HELLO_ANSWER, SESSION_ANSWER, limit]),
@@ -361,7 +371,7 @@ fn options_are_chosen_by_their_kind_and_never_by_their_place() {
 fn edits_are_accepted_and_the_rest_is_asked() {
     let ask = |kind: &str| {
         format!(
-            r#"{{"id":7,"method":"session/request_permission","params":{{"options":[{{"kind":"allow_once","optionId":"a"}}],"toolCall":{{"kind":"{kind}","title":"t"}}}}}}"#
+            r#"{{"id":7,"method":"session/request_permission","params":{{"options":[{{"kind":"allow_once","optionId":"a"}}],"toolCall":{{"kind":"{kind}","title":"t","rawInput":{{"path":"a.txt"}}}}}}}}"#
         )
     };
     let told = talk(
@@ -372,6 +382,31 @@ fn edits_are_accepted_and_the_rest_is_asked() {
     assert!(
         matches!(&told.events[..], [AgentEvent::PermissionRequest { tool, reply, .. }] if tool == "execute" && reply.0 == 10)
     );
+}
+
+#[test]
+fn an_edit_that_names_no_file_or_one_elsewhere_is_asked_about() {
+    let edit = |fields: &Value| {
+        let mut call = json!({"kind": "edit", "title": "t"});
+        let fields = fields.as_object().unwrap().clone();
+        call.as_object_mut().unwrap().extend(fields);
+        let options = json!([{"kind": "allow_once", "optionId": "a"}]);
+        let request = json!({"id": 7, "method": "session/request_permission",
+            "params": {"options": options, "toolCall": call}});
+        let told = talk(
+            &with(Permissions::AcceptEdits),
+            &lines(&[&request.to_string()]),
+        );
+        told.sent.len() == 1
+    };
+    let diff = |path: &str| json!({"content": [{"type": "diff", "path": path}]});
+    assert!(edit(&diff("src/a.txt")));
+    assert!(!edit(&json!({})));
+    assert!(!edit(&diff("/etc/passwd")));
+    assert!(!edit(&diff("../a.txt")));
+    let mut both = diff("/etc/passwd");
+    both["locations"] = json!([{"path": "a.txt"}]);
+    assert!(!edit(&both));
 }
 
 #[test]
