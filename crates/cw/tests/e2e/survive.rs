@@ -106,10 +106,13 @@ impl Crowd {
         strike(&self.stage);
         self.tell_all();
         self.stage.cw(&["server", "start"]).expect(0);
-        // What a shim tells of its program comes with its first look.
+        // What was printed since the strike is taken in by whoever follows the agent, and nobody
+        // else: status and process alone may be those that were stored before.
+        let lines = u64::try_from(self.told * LINES).ok();
         let after = self.stage.wait("every agent to be adopted", || {
-            let now = self.running();
-            (now.len() == before.len()).then_some(now)
+            let mut tasks = before.keys();
+            let all_read = tasks.all(|task| self.stage.task(task)["tokens"].as_u64() == lines);
+            all_read.then(|| self.running())
         });
         assert_eq!(after, before, "other processes than before");
         self.tell_all();
