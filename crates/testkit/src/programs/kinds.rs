@@ -35,6 +35,8 @@ pub fn ready_or_skip(name: &str, root: &Path, base_url: &str) -> io::Result<Opti
         "opencode" => Some(("opencode", native, opencode(root, base_url)?)),
         "claude-acp" => claude_or_skip().map(|claude| {
             let mut env = home.claude_env(base_url);
+            // How often it tries again is its driver's to say.
+            env.retain(|(name, _)| name != "CLAUDE_CODE_MAX_RETRIES");
             env.push(("CLAUDE_CODE_EXECUTABLE".to_owned(), text(&claude)));
             ("acp", node, env)
         }),

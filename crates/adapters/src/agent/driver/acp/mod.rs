@@ -3,6 +3,7 @@
 
 mod reader;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use cw_core::ports::agents::{Answer, Permissions, TurnOrder};
@@ -70,6 +71,19 @@ impl Memo {
     }
 }
 
+/// What Claude Code behind an adapter is told; other programs know none of it. An agent's own `env`
+/// goes before it.
+fn env(tools: bool) -> Vec<(&'static str, Cow<'static, str>)> {
+    // The adapter passes no word on while it tries again: three minutes of silence for a login that
+    // is refused. It is tried again from here, and told.
+    let mut env = vec![("CLAUDE_CODE_MAX_RETRIES", "2".into())];
+    if tools {
+        // It would hide the tools of a server behind a search for tools.
+        env.push(("ENABLE_TOOL_SEARCH", "false".into()));
+    }
+    env
+}
+
 impl Driver for Acp {
     fn launch(&self, order: &TurnOrder, site: &Site<'_>) -> Launch {
         let (program, args): (OsString, Vec<OsString>) = program(order, "acp");
@@ -90,12 +104,7 @@ impl Driver for Acp {
         Launch {
             program,
             args,
-            // Claude Code behind it would hide the tools of a server behind a search for tools.
-            env: if order.tools {
-                vec![("ENABLE_TOOL_SEARCH", "false".into())]
-            } else {
-                Vec::new()
-            },
+            env: env(order.tools),
             unset: &[],
             stdin: format!("{}\n", hello()).into_bytes(),
             keep_stdin_open: true,
