@@ -3,7 +3,7 @@
 //!
 //! Every command passes [`door`]. Each step finds and mends what a killed git or a killed `cw`
 //! left, so that doing it again succeeds. Beside git's own files, `cw` keeps in the shared git
-//! folder `cw-worktrees.lock` and `cw-branches.lock` (between processes) and `cw-trash/`, and in
+//! folder `cw-worktrees.lock` and `cw-branches.lock` (between processes), `cw-trash/` and `cw-kept/`, and in
 //! a worktree's git folder the files named `cw-…`.
 //!
 //! Submodules are left as they are: their links are committed like any file, and they are not
