@@ -32,6 +32,18 @@ pub(crate) fn with_submodule() -> World {
     world
 }
 
+/// A world whose agent made a repository of its own over its worktree, with a commit of `one.txt`.
+fn with_a_repository_over_it() -> World {
+    let world = World::new();
+    world.prepare();
+    fs::remove_file(world.soho().join(".git")).unwrap();
+    git_in(&world.soho(), &["init", "--quiet"]);
+    write(&world.soho(), "one.txt", "1");
+    git_in(&world.soho(), &["add", "one.txt"]);
+    git_in(&world.soho(), &["commit", "--quiet", "-m", "own"]);
+    world
+}
+
 #[test]
 fn marks_in_the_index_hide_no_work() {
     for mark in ["--assume-unchanged", "--skip-worktree"] {
@@ -131,13 +143,7 @@ fn commits_made_in_a_submodule_outlive_the_worktree() {
 
 #[test]
 fn commits_of_a_repository_made_over_the_worktree_are_kept() {
-    let world = World::new();
-    world.prepare();
-    fs::remove_file(world.soho().join(".git")).unwrap();
-    git_in(&world.soho(), &["init", "--quiet"]);
-    write(&world.soho(), "one.txt", "1");
-    git_in(&world.soho(), &["add", "one.txt"]);
-    git_in(&world.soho(), &["commit", "--quiet", "-m", "own"]);
+    let world = with_a_repository_over_it();
     let own = git_in(&world.soho(), &["rev-parse", "HEAD"]);
     fs::remove_file(world.soho().join("one.txt")).unwrap();
     world.collect();
@@ -238,13 +244,7 @@ pub(crate) fn all_refs(world: &World) -> String {
 
 #[test]
 fn a_repository_made_over_the_worktree_gives_its_stash_and_tags_too() {
-    let world = World::new();
-    world.prepare();
-    fs::remove_file(world.soho().join(".git")).unwrap();
-    git_in(&world.soho(), &["init", "--quiet"]);
-    write(&world.soho(), "one.txt", "1");
-    git_in(&world.soho(), &["add", "one.txt"]);
-    git_in(&world.soho(), &["commit", "--quiet", "-m", "own"]);
+    let world = with_a_repository_over_it();
     write(&world.soho(), "one.txt", "stashed");
     git_in(&world.soho(), &["stash", "--quiet"]);
     let stashed = git_in(&world.soho(), &["rev-parse", "refs/stash"]);
@@ -290,13 +290,7 @@ fn a_repository_that_cannot_be_fetched_is_set_aside_and_holds_nothing_up() {
 
 #[test]
 fn a_broken_repository_made_over_the_worktree_holds_no_collection_up() {
-    let world = World::new();
-    world.prepare();
-    fs::remove_file(world.soho().join(".git")).unwrap();
-    git_in(&world.soho(), &["init", "--quiet"]);
-    write(&world.soho(), "one.txt", "1");
-    git_in(&world.soho(), &["add", "one.txt"]);
-    git_in(&world.soho(), &["commit", "--quiet", "-m", "own"]);
+    let world = with_a_repository_over_it();
     let blob = git_in(&world.soho(), &["rev-parse", "HEAD:one.txt"]);
     let object = format!(".git/objects/{}/{}", &blob[..2], &blob[2..]);
     fs::remove_file(world.soho().join(object)).unwrap();
